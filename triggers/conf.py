@@ -1,0 +1,67 @@
+"""
+The settings of dj-triggers, the only reader of ``django.conf.settings`` in this package.
+
+Every function reads its setting anew, so ``override_settings`` works and nothing is frozen at import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from django.conf import settings
+
+PREFIX: Final = "TRIGGERS_"
+
+#: Every setting of this package with its default.
+DEFAULTS: Final[Mapping[str, Any]] = {
+    "TRIGGERS_CHUNK_SIZE": 100,
+    "TRIGGERS_HANDOVER_GRACE": timedelta(seconds=30),
+    "TRIGGERS_LEASE": timedelta(minutes=2),
+    "TRIGGERS_MAX_DEPTH": 10,
+    "TRIGGERS_MAX_LOSSES": 3,
+    "TRIGGERS_SWEEP_INTERVAL": timedelta(seconds=5),
+}
+
+
+def _read(name: str) -> Any:
+    return getattr(settings, name, DEFAULTS[name])
+
+
+def auth_user_model() -> str:
+    """The label of the user model."""
+    return settings.AUTH_USER_MODEL
+
+
+def chunk_size() -> int:
+    """How many runs travel in one message and are evaluated together."""
+    return int(_read("TRIGGERS_CHUNK_SIZE"))
+
+
+def handover_grace() -> timedelta:
+    """How long a run that was handed to its engine may stay unclaimed before the sweep hands it over again."""
+    grace: timedelta = _read("TRIGGERS_HANDOVER_GRACE")
+    return grace
+
+
+def lease() -> timedelta:
+    """How long a worker may hold runs without a sign of life before another takes them."""
+    lease: timedelta = _read("TRIGGERS_LEASE")
+    return lease
+
+
+def max_depth() -> int:
+    """How many times an event may be fired by a run that was itself started by an event, and so on."""
+    return int(_read("TRIGGERS_MAX_DEPTH"))
+
+
+def max_losses() -> int:
+    """How many workers may die over one run before it fails with ``worker_lost``."""
+    return int(_read("TRIGGERS_MAX_LOSSES"))
+
+
+def sweep_interval() -> timedelta:
+    """How often each worker looks for due, abandoned and undelivered work."""
+    interval: timedelta = _read("TRIGGERS_SWEEP_INTERVAL")
+    return interval

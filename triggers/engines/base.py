@@ -1,0 +1,32 @@
+"""What an engine is: a way to have ``running.advance`` and ``firing.expand`` called on a worker, in time."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+
+class Engine(ABC):
+    """
+    Every method may be called again with the same ids: the database decides what there is to do.
+
+    None raises because a broker or server is away: it gives up within two seconds, and the sweep hands the work
+    over later.
+    """
+
+    name: ClassVar[str]
+
+    def ready(self) -> None:
+        """Called once the apps are loaded, where this is the default engine."""
+        return None
+
+    @abstractmethod
+    def start(self, run_ids: Sequence[UUID], due_at: datetime | None = None) -> None:
+        """See that the runs are advanced on a worker, no sooner than ``due_at``."""
+
+    @abstractmethod
+    def expand(self, chunk_ids: Sequence[UUID]) -> None:
+        """See that the audience chunks become runs, on a worker."""

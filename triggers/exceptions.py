@@ -1,0 +1,109 @@
+"""
+Every error that dj-triggers raises on purpose.
+
+    TriggersError
+    ├── FiringRefused           what was passed to fire() cannot be accepted; nothing was written
+    │   ├── UnknownEventType
+    │   ├── UserInvalid
+    │   ├── ContextInvalid
+    │   │   └── ContextKeyReserved
+    │   ├── TimingInvalid
+    │   ├── KeyInvalid
+    │   └── KeyConflict
+    └── ActionError             for Action.perform() to raise
+        ├── PermanentError
+        └── RetryAfter
+
+Each class has a stable ``code``; its HTTP status is known to ``triggers_api.errors`` alone.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TriggersError(Exception):
+    """The root of all errors of this package."""
+
+    code: ClassVar[str] = "error"
+
+
+class FiringRefused(TriggersError):
+    """The call of ``fire`` cannot be accepted as it is. Nothing was written."""
+
+    code = "firing_refused"
+    #: The argument of ``fire`` that is wrong.
+    argument: ClassVar[str] = ""
+
+
+class UnknownEventType(FiringRefused):
+    """No installed Event class has this label."""
+
+    code = "event_type_unknown"
+    argument = "type"
+
+
+class UserInvalid(FiringRefused):
+    """The value cannot be the primary key of a user."""
+
+    code = "user_invalid"
+    argument = "users"
+
+
+class ContextInvalid(FiringRefused):
+    """The context holds what cannot be stored as JSON. ``path`` leads to the value."""
+
+    code = "context_invalid"
+    argument = "context"
+
+    def __init__(self, message: str, path: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class ContextKeyReserved(ContextInvalid):
+    """The context uses a key that dj-triggers sets itself."""
+
+    code = "context_key_reserved"
+
+
+class TimingInvalid(FiringRefused):
+    """``occurred_at`` has no time zone, or the delay is negative or beyond what a date can hold."""
+
+    code = "timing_invalid"
+
+    def __init__(self, message: str, argument: str) -> None:
+        super().__init__(message)
+        self.argument = argument  # type: ignore[misc]
+
+
+class KeyInvalid(FiringRefused):
+    """The dedupe key is empty or too long."""
+
+    code = "key_invalid"
+    argument = "key"
+
+
+class KeyConflict(FiringRefused):
+    """The dedupe key was used before with other content."""
+
+    code = "key_conflict"
+    argument = "key"
+
+
+class ActionError(TriggersError):
+    """The action could not do its work."""
+
+    code = "action_failed"
+
+
+class PermanentError(ActionError):
+    """The action will never succeed for this run: it fails without another attempt."""
+
+
+class RetryAfter(ActionError):
+    """The action wants its next attempt no sooner than ``seconds`` from now. It counts as an attempt."""
+
+    def __init__(self, seconds: float, message: str = "") -> None:
+        super().__init__(message or f"The action asked to be tried again in {seconds:g} seconds.")
+        self.seconds = seconds

@@ -1,0 +1,236 @@
+"""
+What did happen: an Occurrence of an event, its Runs (one per configured event and user) and their Steps.
+
+Rows are written by ``firing`` and ``running`` alone. References to definitions carry no database constraint:
+records outlive what was configured when they were made, and writing them locks no configuration row.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from triggers.ids import uuid7
+
+
+def _past_reference(to: str, **options: Any) -> Any:
+    """A reference to a row that may be gone: reading it raises DoesNotExist then."""
+    return models.ForeignKey(
+        to, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+", **options
+    )
+
+
+class Occurrence(models.Model):
+    """An event happened once: what, when, to whom, and what became of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    type = models.CharField(_("event type"), max_length=200)
+    event = _past_reference("triggers.Event", null=True, verbose_name=_("configured event"))
+    context = models.JSONField(_("context"), default=dict)
+    occurred_at = models.DateTimeField(_("occurred at"))
+    delay = models.DurationField(_("extra delay"), default=timedelta())
+    recorded_at = models.DateTimeField(_("recorded at"), auto_now_add=True)
+    fired_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("fired by"),
+    )
+    source = models.CharField(_("source"), max_length=200, blank=True, default="")
+    key = models.CharField(_("key"), max_length=255, blank=True, default="")
+    dedupe_key = models.CharField(max_length=64, null=True, unique=True, editable=False)
+    fingerprint = models.CharField(max_length=64, blank=True, default="", editable=False)
+    cause = _past_reference("triggers.Run", null=True, verbose_name=_("caused by run"))
+    depth = models.PositiveSmallIntegerField(_("depth"), default=0)
+    #: One entry per configured event of the type: {event, trigger, trigger_name, code, detail}.
+    matches = models.JSONField(_("matches"), default=list)
+    unknown_users = models.JSONField(_("unknown users"), default=list)
+    code = models.CharField(_("code"), max_length=64, blank=True, default="")
+    detail = models.TextField(_("detail"), blank=True, default="")
+
+    class Meta:
+        verbose_name = _("occurrence")
+        verbose_name_plural = _("occurrences")
+        permissions: ClassVar = [
+            ("fire_event", _("Can fire events")),
+            ("view_context", _("Can see contexts and the details of errors")),
+        ]
+        indexes: ClassVar = [models.Index(fields=["type", "id"], name="triggers_occurrence_type")]
+
+    #: Whether ``fire`` found this occurrence under its key instead of making it.
+    replayed: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
+
+
+class AudienceChunk(models.Model):
+    """Up to a thousand users to whom an event happened and who have no runs yet; a worker makes them."""
+
+    SIZE: ClassVar[int] = 1000
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    occurrence = models.ForeignKey(Occurrence, on_delete=models.CASCADE, related_name="audience_chunks")
+    event = _past_reference("triggers.Event")
+    trigger = _past_reference("triggers.Trigger")
+    engine = models.CharField(max_length=16)
+    user_keys = models.JSONField()
+    due_at = models.DateTimeField(null=True)
+    done_at = models.DateTimeField(null=True)
+    next_handover_at = models.DateTimeField(null=True)
+    handovers = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["engine", "next_handover_at"],
+                condition=models.Q(next_handover_at__isnull=False),
+                name="triggers_chunk_handover",
+            )
+        ]
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def open(self) -> RunQuerySet:
+        """Runs that have not ended."""
+        return self.filter(status__in=Run.OPEN)
+
+    def unproven(self) -> RunQuerySet:
+        """Open runs that are counted in the Activity and may yet give their place back: no step has succeeded."""
+        return self.open().filter(reserved_at__isnull=False, steps_succeeded=0)
+
+
+class Run(models.Model):
+    """One configured event, one user, one occurrence: a small state machine that ``running.advance`` moves on."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("pending")
+        RUNNING = "running", _("running")
+        WAITING = "waiting", _("waiting")
+        SUCCEEDED = "succeeded", _("succeeded")
+        SKIPPED = "skipped", _("skipped")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+
+    OPEN: ClassVar[tuple[str, ...]] = (Status.PENDING, Status.RUNNING, Status.WAITING)
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    occurrence = models.ForeignKey(
+        Occurrence,
+        on_delete=models.CASCADE,
+        related_name="runs",
+        db_index=False,
+        verbose_name=_("occurrence"),
+    )
+    event = _past_reference("triggers.Event", verbose_name=_("configured event"))
+    trigger = _past_reference("triggers.Trigger", verbose_name=_("trigger"))
+    trigger_name = models.CharField(_("trigger"), max_length=64)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        db_constraint=False,
+        db_index=False,
+        related_name="trigger_runs",
+        related_query_name="trigger_run",
+        verbose_name=_("user"),
+    )
+    engine = models.CharField(_("engine"), max_length=16)
+
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.PENDING)
+    code = models.CharField(_("code"), max_length=64, blank=True, default="")
+    detail = models.TextField(_("detail"), blank=True, default="")
+    #: The condition that decided: {condition, type, name, required, observed}; null where none did.
+    decision = models.JSONField(_("decision"), null=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    started_at = models.DateTimeField(_("started at"), null=True)
+    ended_at = models.DateTimeField(_("ended at"), null=True)
+    #: When the run may go on; null is at once.
+    due_at = models.DateTimeField(_("due at"), null=True)
+
+    #: The number of its steps that are over, and so the position of the next one.
+    position = models.PositiveSmallIntegerField(default=0)
+    steps_succeeded = models.PositiveSmallIntegerField(default=0)
+
+    token = models.UUIDField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    losses = models.PositiveSmallIntegerField(default=0, editable=False)
+    postponements = models.PositiveSmallIntegerField(default=0, editable=False)
+    #: When the run was counted in the Activity, and the last_action_datetime that this replaced.
+    reserved_at = models.DateTimeField(null=True, editable=False)
+    replaced_action_datetime = models.DateTimeField(null=True, editable=False)
+    #: When the sweep hands the run to its engine; null once the run has ended.
+    next_handover_at = models.DateTimeField(null=True, editable=False)
+    handovers = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["occurrence", "event", "user"], name="triggers_run_once")
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["user", "trigger"], name="triggers_run_user_trigger"),
+            models.Index(fields=["trigger", "id"], name="triggers_run_trigger"),
+            models.Index(
+                fields=["engine", "next_handover_at"],
+                condition=models.Q(next_handover_at__isnull=False),
+                name="triggers_run_handover",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trigger_name} {self.id}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run has not ended yet."""
+        return self.status in self.OPEN
+
+
+class Step(models.Model):
+    """One action of a run: how often it was tried, when, and how it ended."""
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", _("waiting for the next attempt")
+        SUCCEEDED = "succeeded", _("succeeded")
+        FAILED = "failed", _("failed")
+        DECLINED = "declined", _("declined")
+        SKIPPED = "skipped", _("skipped")
+
+    run = models.ForeignKey(
+        Run, on_delete=models.CASCADE, related_name="steps", db_index=False, verbose_name=_("run")
+    )
+    position = models.PositiveSmallIntegerField(_("position"))
+    action = _past_reference("triggers.Action", verbose_name=_("action"))
+    type = models.CharField(_("action type"), max_length=200)
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    started_at = models.DateTimeField(_("started at"))
+    ended_at = models.DateTimeField(_("ended at"), null=True)
+    detail = models.TextField(_("detail"), blank=True, default="")
+    error_type = models.CharField(_("error"), max_length=200, blank=True, default="")
+    error_message = models.TextField(_("error message"), blank=True, default="")
+    error_traceback = models.TextField(_("traceback"), blank=True, default="")
+
+    class Meta:
+        verbose_name = _("step")
+        verbose_name_plural = _("steps")
+        ordering = ("position",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "position"], name="triggers_step_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.position + 1}. {self.type}"
+
+    @property
+    def key(self) -> str:
+        """The same for every attempt at this step, different for every other: receivers drop repeats by it."""
+        return f"{self.run_id}:{self.position}"

@@ -1,0 +1,34 @@
+"""Component types: which Event, Condition and Action classes the installed apps define, by their labels."""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.db.models import Model
+
+from triggers.exceptions import UnknownEventType
+from triggers.models import Event
+
+
+def label(model: type[Model] | Model) -> str:
+    """The type of a component: its Django label, ``app.ClassName``."""
+    return model._meta.label
+
+
+def event_type(type_: type[Event] | str) -> type[Event]:
+    """
+    The Event class that was named by itself or by its label.
+
+    Raises UnknownEventType when no installed Event class has the label.
+    """
+    if isinstance(type_, str):
+        try:
+            model = apps.get_model(type_)
+        except (LookupError, ValueError):
+            raise UnknownEventType(f"No installed event type is called “{type_}”.") from None
+    else:
+        model = type_
+    if not (isinstance(model, type) and issubclass(model, Event)):
+        raise UnknownEventType(f"{type_!r} is not an event type: it must be a subclass of Event.")
+    if model is Event:
+        raise UnknownEventType("Name a subclass of Event: Event itself never happens.")
+    return model

@@ -1,0 +1,12 @@
+"""
+To run: what happens to the runs of an occurrence. ``advance`` is all that any engine ever calls.
+
+    claim (lease.py)        the runs are this worker's until the lease ends
+    admit (admission.py)    conditions are evaluated and places reserved, under the Activity lock
+    perform (performing.py) the actions, one after the other
+    settle (settling.py)    how a step or a run ended
+"""
+
+from triggers.running.advancing import Remaining, advance
+
+__all__ = ["Remaining", "advance"]

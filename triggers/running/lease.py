@@ -1,0 +1,138 @@
+"""
+Claiming: runs are one worker's at a time, by a token and a lease that ends by the database's clock.
+
+Every later write to a run carries the token. Where it finds no row, another worker has taken over or the run is
+gone: ``LeaseLost`` rolls back whatever was done meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import connections, transaction
+from django.db.models import Case, DateTimeField, F, PositiveSmallIntegerField, Q, Value, When
+from django.db.models.functions import Coalesce
+
+from triggers import conf
+from triggers.clock import Clock
+from triggers.exceptions import TriggersError
+from triggers.handover import next_handover_at
+from triggers.models import Run
+from triggers.models.records import RunQuerySet
+
+
+class LeaseLost(TriggersError):
+    """The runs are no longer this worker's, or no longer there."""
+
+    code = "lease_lost"
+
+
+class Lease:
+    """The claim of one call of ``advance`` on its runs."""
+
+    def __init__(self, using: str, should_stop: Callable[[], bool]) -> None:
+        self.using = using
+        self.token = uuid4()
+        self.clock = Clock(using)
+        self._length = conf.lease()
+        self._began = self.clock.now()
+        self._ends = self._began + self._length
+        self._should_stop = should_stop
+        #: Runs of others that became due through this lease's work.
+        self.woken: list[UUID] = []
+
+    def claim(self, run_ids: Collection[UUID], now: datetime | None) -> list[Run]:
+        """
+        Those of the runs that are due and in nobody's hands, now in this lease's; oldest first.
+
+        A run whose lease ran out is claimed only alone: it may be what killed its worker.
+        """
+        moment = self._began if now is None else max(now, self._began)
+        free = Q(lease_until=None) if len(run_ids) > 1 else Q(lease_until=None) | Q(lease_until__lte=self._began)
+        claimable = (
+            Run.objects.using(self.using)
+            .open()
+            .filter(free, Q(due_at=None) | Q(due_at__lte=moment), pk__in=run_ids)
+        )
+        with transaction.atomic(using=self.using):
+            if connections[self.using].features.has_select_for_update_skip_locked:
+                unlocked = claimable.select_for_update(skip_locked=True).order_by("pk")
+                claimable = Run.objects.using(self.using).filter(pk__in=list(unlocked.values_list("pk", flat=True)))
+            claimed = claimable.update(
+                token=self.token,
+                lease_until=self._ends,
+                next_handover_at=self._ends,
+                handovers=0,
+                losses=Case(
+                    When(status=Run.Status.RUNNING, then=F("losses") + 1),
+                    default=F("losses"),
+                    output_field=PositiveSmallIntegerField(),
+                ),
+                status=Run.Status.RUNNING,
+                started_at=Coalesce("started_at", Value(self._began, DateTimeField())),
+            )
+        return list(self.runs().select_related("occurrence").order_by("pk")) if claimed else []
+
+    def runs(self) -> RunQuerySet:
+        """The runs that are in this lease's hands still."""
+        return Run.objects.using(self.using).filter(token=self.token)
+
+    def write(self, run: Run, **fields: Any) -> None:
+        """
+        Write the fields, in the database and then on the run.
+
+        Raises LeaseLost when the run is not this lease's any more, or a step of it was settled meanwhile.
+        """
+        if not self.runs().filter(pk=run.pk, position=run.position).update(**fields):
+            raise LeaseLost(f"Run {run.pk} is no longer in this worker's hands.")
+
+    def ensure(self, needed: timedelta) -> None:
+        """Renew the lease unless that much of it is left. Raises LeaseLost when it has ended and was taken."""
+        now = self.clock.now()
+        if self._ends - now >= needed:
+            return
+        self._ends = now + max(self._length, needed + self._length / 2)
+        if not self.runs().update(lease_until=self._ends, next_handover_at=self._ends):
+            raise LeaseLost("All runs of this worker were taken over.")
+
+    def hold(self, runs: Sequence[Run]) -> set[UUID]:
+        """Lock those of the runs that are still this lease's until the transaction ends; their ids."""
+        held = self.runs().filter(pk__in=[run.pk for run in runs])
+        # An update, since a plain read locks nothing on SQLite.
+        held.update(lease_until=self._ends)
+        return set(held.values_list("pk", flat=True))
+
+    def wake_postponed(self, run: Run) -> None:
+        """The place of the run is free: runs that were put off because of it are due."""
+        postponed = Run.objects.using(self.using).filter(
+            trigger_id=run.trigger_id,
+            user_id=run.user_id,
+            status=Run.Status.PENDING,
+            token=None,
+            postponements__gt=0,
+        )
+        run_ids = list(postponed.values_list("pk", flat=True))
+        if run_ids:
+            postponed.filter(pk__in=run_ids).update(
+                due_at=None, next_handover_at=next_handover_at(None, self.clock.now())
+            )
+            self.woken += run_ids
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no further run should be begun: half the lease is over, or the worker is to stop."""
+        return self._should_stop() or self.clock.now() - self._began > self._length / 2
+
+    def give_up(self, runs: Sequence[Run]) -> None:
+        """Let go of runs that were not begun: they are as they were before the claim, and due."""
+        if not runs:
+            return
+        self.runs().filter(pk__in=[run.pk for run in runs]).update(
+            status=Case(When(reserved_at=None, then=Value(Run.Status.PENDING)), default=Value(Run.Status.WAITING)),
+            token=None,
+            lease_until=None,
+            next_handover_at=next_handover_at(None, self.clock.now()),
+        )

@@ -1,0 +1,78 @@
+"""
+The sweep: due, abandoned and undelivered work goes to its engine (again).
+
+Each engine's worker calls it every ``TRIGGERS_SWEEP_INTERVAL`` for its own engine. It looks at
+``next_handover_at`` alone, so it needs no watermark: rows of transactions that commit late are found like any.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, TypeVar
+from uuid import UUID
+
+from django.db import connections, transaction
+from django.db.models import F, QuerySet
+
+from triggers import clock, conf, engines
+from triggers.handover import backoff
+from triggers.models import AudienceChunk, Run
+
+#: How many rows one round takes, and how many rounds one sweep: what is left is the next sweep's.
+BATCH: Final = 1000
+ROUNDS: Final = 10
+
+Row = TypeVar("Row", Run, AudienceChunk)
+
+
+def sweep(engine_name: str) -> int:
+    """Hand over what is due to the engine of that name; return how many runs and chunks that were."""
+    using = clock.alias()
+    now = clock.Clock(using).now()
+    engine = engines.get(engine_name)
+    handed_over = 0
+    for _ in range(ROUNDS):
+        chunks = _take(AudienceChunk.objects.using(using).filter(engine=engine_name), now)
+        for chunk in chunks:
+            engine.expand([chunk.pk])
+        runs = _take(Run.objects.using(using).filter(engine=engine_name), now)
+        for run_ids in _messages(runs):
+            engine.start(run_ids)
+        handed_over += len(chunks) + len(runs)
+        if len(chunks) < BATCH and len(runs) < BATCH:
+            break
+    return handed_over
+
+
+def _take(rows: QuerySet[Row], now: datetime) -> Sequence[Row]:
+    """Rows to hand over now; other sweeps find them again only after a pause that grows."""
+    due = rows.filter(next_handover_at__lte=now).order_by("next_handover_at")
+    with transaction.atomic(using=rows.db):
+        if connections[rows.db].features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True)
+        taken = list(due[:BATCH])
+        alike: dict[int, list[UUID]] = defaultdict(list)
+        for row in taken:
+            alike[row.handovers].append(row.pk)
+        for handovers, row_ids in alike.items():
+            rows.filter(pk__in=row_ids).update(
+                next_handover_at=now + backoff(handovers), handovers=F("handovers") + 1
+            )
+    return taken
+
+
+def _messages(runs: Sequence[Run]) -> list[list[UUID]]:
+    """Runs of one trigger travel together; one whose worker was lost travels alone, lest it takes others with it."""
+    by_trigger: dict[int, list[UUID]] = defaultdict(list)
+    messages: list[list[UUID]] = []
+    for run in runs:
+        if run.status == Run.Status.RUNNING:
+            messages.append([run.pk])
+        else:
+            by_trigger[run.trigger_id].append(run.pk)
+    size = conf.chunk_size()
+    for run_ids in by_trigger.values():
+        messages += [run_ids[start : start + size] for start in range(0, len(run_ids), size)]
+    return messages
