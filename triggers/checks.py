@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -19,27 +19,30 @@ def register() -> None:
 
 def check_actions(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
     """Every Action class can be performed by a worker."""
-    messages: list[checks.CheckMessage] = []
-    for model in apps.get_models():
-        if not issubclass(model, Action) or (app_configs and model._meta.app_config not in app_configs):
-            continue
-        for name in ("perform", "perform_many"):
-            if inspect.iscoroutinefunction(getattr(model, name)):
-                messages.append(
-                    checks.Error(
-                        f"{model._meta.label}.{name} is async; workers call it as a plain method.",
-                        hint=f"Write “def {name}”, and call async code in it by asgiref.sync.async_to_sync.",
-                        obj=model,
-                        id="triggers.E001",
-                    )
-                )
-        if model.max_attempts < 1:
-            messages.append(
-                checks.Error(
-                    f"{model._meta.label}.max_attempts is {model.max_attempts}: the action would never be tried.",
-                    hint="Set it to 1 or more.",
-                    obj=model,
-                    id="triggers.E002",
-                )
+    models = [
+        model
+        for model in apps.get_models()
+        if issubclass(model, Action) and (not app_configs or model._meta.app_config in app_configs)
+    ]
+    return [message for model in models for message in (*_async_methods(model), *_attempts(model))]
+
+
+def _async_methods(model: type[Action]) -> Iterator[checks.CheckMessage]:
+    for name in ("perform", "perform_many"):
+        if inspect.iscoroutinefunction(getattr(model, name)):
+            yield checks.Error(
+                f"{model._meta.label}.{name} is async; workers call it as a plain method.",
+                hint=f"Write “def {name}”, and call async code in it by asgiref.sync.async_to_sync.",
+                obj=model,
+                id="triggers.E001",
             )
-    return messages
+
+
+def _attempts(model: type[Action]) -> Iterator[checks.CheckMessage]:
+    if model.max_attempts < 1:
+        yield checks.Error(
+            f"{model._meta.label}.max_attempts is {model.max_attempts}: the action would never be tried.",
+            hint="Set it to 1 or more.",
+            obj=model,
+            id="triggers.E002",
+        )

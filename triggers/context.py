@@ -18,9 +18,7 @@ from uuid import UUID
 from triggers.exceptions import ContextInvalid, ContextKeyReserved
 
 #: Keys that dj-triggers passes beside the context itself.
-RESERVED_KEYS: Final = frozenset(
-    {"user", "user_pk", "user_queryset", "event", "event_pk", "self", "sender", "signal"}
-)
+RESERVED_KEYS: Final = frozenset({"user", "user_pk", "user_queryset", "event", "event_pk", "self", "sender", "signal"})
 MAX_DEPTH: Final = 32
 
 Path = tuple[str | int, ...]
@@ -47,9 +45,7 @@ def encode(context: Mapping[str, Any]) -> dict[str, Any]:
         raise ContextInvalid(f"The context must be an object, not {_type_name(context)}.")
     for key in context:
         if key in RESERVED_KEYS:
-            raise ContextKeyReserved(
-                f"“{key}” is set by dj-triggers; use another name for it in the context.", (key,)
-            )
+            raise ContextKeyReserved(f"“{key}” is set by dj-triggers; use another name for it in the context.", (key,))
     encoded: dict[str, Any] = _encode(context, ())
     return encoded
 
@@ -101,9 +97,7 @@ def _encode(value: Any, path: Path) -> Any:
 
 def _key(key: Any, path: Path) -> str:
     if not isinstance(key, str):
-        raise ContextInvalid(
-            f"The key {key!r} at {_at(path)} is {_type_name(key)}; keys must be strings.", path
-        )
+        raise ContextInvalid(f"The key {key!r} at {_at(path)} is {_type_name(key)}; keys must be strings.", path)
     text = _text(key, (*path, key))
     return f"${text}" if text.startswith("$") else text
 

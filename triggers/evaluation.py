@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from triggers.loading import Definition
+from triggers.loading import Definition, rows
 from triggers.models import Activity, Condition, Trigger
 from triggers.registry import label
 
@@ -55,8 +55,8 @@ def users(using: str) -> QuerySet[Any]:
 
 def passing(definition: Definition, candidates: QuerySet[Any]) -> QuerySet[Any]:
     """Those of the candidates whom every queryset condition lets through."""
-    for filter_users in _filters(definition):
-        candidates = filter_users(candidates)
+    for component in _filtering(definition):
+        candidates = component.filter_user_queryset(candidates)
     return candidates
 
 
@@ -66,19 +66,17 @@ def excluded(definition: Definition, keys: Collection[Any], using: str) -> dict[
 
     One query for all conditions together, and one for each condition only when somebody is kept out.
     """
-    if not _filters(definition):
+    if not _filtering(definition):
         return {}
     try:
         admitted = guarded(lambda: _keys_of(passing(definition, users(using).filter(pk__in=keys))), using)
     except Exception:
         admitted = set()  # asked again one by one below, to learn which condition it was
     decisions: dict[Any, Decision] = {}
-    for condition in (*definition.conditions, definition.trigger):
+    for condition in _filtering(definition):
         open_keys = [key for key in keys if key not in admitted and key not in decisions]
         if not open_keys:
             break
-        if not _filters_users(condition):
-            continue
         decisions |= _kept_out(condition, open_keys, using)
     return decisions
 
@@ -112,9 +110,7 @@ def is_outage(error: Exception, using: str) -> bool:
 
 def _kept_out(condition: Condition | Trigger, keys: Collection[Any], using: str) -> dict[Any, Decision]:
     try:
-        held = guarded(
-            lambda: _keys_of(condition.filter_user_queryset(users(using).filter(pk__in=keys))), using
-        )
+        held = guarded(lambda: _keys_of(condition.filter_user_queryset(users(using).filter(pk__in=keys))), using)
     except Exception as error:
         return dict.fromkeys(keys, _error(condition, error, using))
     left_out = [key for key in keys if key not in held]
@@ -125,9 +121,7 @@ def _kept_out(condition: Condition | Trigger, keys: Collection[Any], using: str)
         return dict.fromkeys(left_out, Decision("condition_failed", detail))
     activities = {
         activity.user_id: activity
-        for activity in Activity._base_manager.using(using)
-        .non_polymorphic()
-        .filter(trigger_id=condition.trigger_id, user_id__in=left_out)
+        for activity in rows(Activity, using).filter(trigger_id=condition.trigger_id, user_id__in=left_out)
     }
     return {
         user.pk: _decision(condition, user, activities.get(user.pk), using)
@@ -160,14 +154,16 @@ def _error(condition: Condition | Trigger, error: Exception, using: str) -> Deci
     return Decision("condition_error", detail, condition if isinstance(condition, Condition) else None)
 
 
-def _filters(definition: Definition) -> list[Callable[[QuerySet[Any]], QuerySet[Any]]]:
-    components = (*definition.conditions, definition.trigger)
-    return [component.filter_user_queryset for component in components if _filters_users(component)]
-
-
-def _filters_users(component: Condition | Trigger) -> bool:
-    base = Trigger if isinstance(component, Trigger) else Condition
-    return type(component).filter_user_queryset is not base.filter_user_queryset
+def _filtering(definition: Definition) -> list[Condition | Trigger]:
+    """The conditions that filter querysets, and the trigger if its class has a filter of its own."""
+    found: list[Condition | Trigger] = [
+        condition
+        for condition in definition.conditions
+        if type(condition).filter_user_queryset is not Condition.filter_user_queryset
+    ]
+    if type(definition.trigger).filter_user_queryset is not Trigger.filter_user_queryset:
+        found.append(definition.trigger)
+    return found
 
 
 def _asks_user_by_user(condition: Condition) -> bool:

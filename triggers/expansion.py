@@ -23,7 +23,7 @@ from triggers.audiences import NamedUsers, QueriedUsers, stored_key, user_key
 from triggers.context import decode
 from triggers.evaluation import excluded, guarded, passing, users
 from triggers.handover import next_handover_at
-from triggers.loading import Definition, load
+from triggers.loading import Definition, load, rows
 from triggers.models import AudienceChunk, Event, Occurrence, Run
 
 
@@ -96,15 +96,13 @@ def expand(chunk_id: UUID) -> int:
         if not waiting.update(done_at=now, next_handover_at=None):
             return 0
         chunk = AudienceChunk.objects.using(using).select_related("occurrence").get(pk=chunk_id)
-        found, _missing = load(Event, Event._base_manager.using(using).non_polymorphic().filter(pk=chunk.event_id))
+        found, _missing = load(rows(Event, using).filter(pk=chunk.event_id))
         if not found:
             return 0
         event = found[0]
         keys = [user_key(key) for key in chunk.user_keys]
         known = users(using).filter(pk__in=keys).values_list("pk", flat=True)
-        runs = [
-            _pending_run(chunk.occurrence, event, chunk.engine, key, chunk.due_at, now) for key in set(known)
-        ]
+        runs = [_pending_run(chunk.occurrence, event, chunk.engine, key, chunk.due_at, now) for key in set(known)]
         Run.objects.using(using).bulk_create(runs, ignore_conflicts=True)
         AudienceChunk.objects.using(using).filter(pk=chunk_id).update(user_keys=[])
         announce(event, runs, chunk.occurrence)

@@ -26,7 +26,7 @@ from triggers.evaluation import guarded, is_outage
 from triggers.exceptions import KeyConflict, KeyInvalid, TimingInvalid
 from triggers.execution import current_step
 from triggers.expansion import Match, announce, named_runs, write_chunks
-from triggers.loading import load, load_definitions
+from triggers.loading import load, load_definitions, rows
 from triggers.models import AudienceChunk, Event, Occurrence, Run
 from triggers.registry import event_type as find_event_type
 from triggers.registry import label
@@ -78,9 +78,7 @@ def fire(
 
 def fire_event(event: Event, *, users: Any, context: Mapping[str, Any]) -> Occurrence:
     """As :func:`fire`, for one configured event instead of all of its type."""
-    return _record(
-        Firing(type=type(event), event=event, audience=audience(users, clock.alias()), context=context)
-    )
+    return _record(Firing(type=type(event), event=event, audience=audience(users, clock.alias()), context=context))
 
 
 def handle(event: Event, user_pk: Any, context: Mapping[str, Any], *, key: str | None = None) -> None:
@@ -120,8 +118,8 @@ class Firing:
     now: datetime = field(default_factory=timezone.now)
 
     def __post_init__(self) -> None:
-        self.stored_context  # raises ContextInvalid
-        if self.key is not None and not (isinstance(self.key, str) and 0 < len(self.key) <= MAX_KEY_LENGTH):
+        encode(self.context)
+        if self.key is not None and not 0 < len(self.key) <= MAX_KEY_LENGTH:
             raise KeyInvalid(f"The key must be a text of 1 to {MAX_KEY_LENGTH} characters.")
         if self.key is not None and "\x00" in self.key:
             raise KeyInvalid("The key must not hold the character U+0000.")
@@ -240,9 +238,7 @@ def _insert_or_find(occurrence: Occurrence, using: str) -> Occurrence:
         if first is None:
             raise
     if first.fingerprint != occurrence.fingerprint:
-        raise KeyConflict(
-            f"The key “{occurrence.key}” was used on {first.recorded_at.isoformat()} for other content."
-        )
+        raise KeyConflict(f"The key “{occurrence.key}” was used on {first.recorded_at.isoformat()} for other content.")
     first.replayed = True
     return first
 
@@ -252,8 +248,7 @@ def _match(firing: Firing, occurrence: Occurrence, using: str) -> list[Match]:
     if firing.event is not None:
         events = [firing.event]
     else:
-        rows = firing.type._base_manager.using(using).non_polymorphic().order_by("pk")
-        events, _missing = load(firing.type, rows)
+        events, _missing = load(rows(firing.type, using).order_by("pk"))
     definitions = load_definitions({event.trigger_id for event in events}, using)
     matches = []
     for event in events:

@@ -27,4 +27,5 @@ def next_handover_at(due_at: datetime | None, now: datetime) -> datetime:
 
 def backoff(handovers: int) -> timedelta:
     """The pause after so many hand-overs without an answer: it grows, lest a backlog fills the broker with repeats."""
-    return min(conf.handover_grace() * 2 ** min(handovers, 16), _MAX_BACKOFF)
+    pause = conf.handover_grace().total_seconds() * 2.0 ** min(handovers, 16)
+    return min(timedelta(seconds=pause), _MAX_BACKOFF)

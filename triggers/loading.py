@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from django.db import models
+from django.db.models import QuerySet
 from polymorphic.models import PolymorphicModel
+from polymorphic.query import PolymorphicQuerySet
 
-from triggers.models import Action, Condition, Event, Trigger
+from triggers.models import Action, Condition, Trigger
 
-Component = TypeVar("Component", Action, Condition, Event, Trigger)
+Model = TypeVar("Model", bound=PolymorphicModel)
+
+
+def rows(model: type[Model], using: str) -> QuerySet[Model]:
+    """The rows of the model's own table, whatever class each is of; no manager of a subclass leaves any out."""
+    queryset: Any = PolymorphicQuerySet(model=model, using=using)
+    return cast("QuerySet[Model]", queryset.non_polymorphic())
 
 
 @dataclass(frozen=True)
@@ -41,63 +48,42 @@ class Definition:
 
 def load_definitions(trigger_ids: Collection[int], using: str) -> dict[int, Definition]:
     """The definitions of those triggers that exist, by id, in a number of queries that depends on classes alone."""
-    triggers, _ = load(Trigger, _rows(Trigger, using).filter(pk__in=trigger_ids))
+    triggers, _missing = load(rows(Trigger, using).filter(pk__in=trigger_ids))
     definitions = {trigger.pk: Definition(trigger) for trigger in triggers}
-    for trigger_id, condition, name in _of_triggers(Condition, definitions, using):
-        definition = definitions[trigger_id]
-        if condition is None:
-            definition.missing.append(name)
-        else:
-            condition.trigger = definition.trigger
-            definition.conditions.append(condition)
-    for trigger_id, action, name in _of_triggers(Action, definitions, using):
-        definition = definitions[trigger_id]
-        if action is None:
-            definition.missing.append(name)
-        else:
-            action.trigger = definition.trigger
-            definition.actions.append(action)
+    conditions, missing_conditions = load(rows(Condition, using).filter(trigger__in=definitions).order_by("pk"))
+    for condition in conditions:
+        condition.trigger = definitions[condition.trigger_id].trigger
+        definitions[condition.trigger_id].conditions.append(condition)
+    actions, missing_actions = load(rows(Action, using).filter(trigger__in=definitions).order_by("position", "pk"))
+    for action in actions:
+        definition = definitions[action.trigger_id or 0]
+        action.trigger = definition.trigger
+        definition.actions.append(action)
+    missing: list[Condition | Action] = [*missing_conditions, *missing_actions]
+    for component in missing:
+        definitions[component.trigger_id or 0].missing.append(_class_name(component))
     return definitions
 
 
-def _of_triggers(
-    model: type[Component], trigger_ids: Iterable[int], using: str
-) -> list[tuple[int, Component | None, str]]:
-    order = model._meta.ordering or ("pk",)
-    rows = _rows(model, using).filter(trigger_id__in=list(trigger_ids)).order_by(*order)
-    found, missing = load(model, rows)
-    return [(item.trigger_id, item, "") for item in found] + [  # type: ignore[union-attr,misc]
-        (row.trigger_id, None, name)  # type: ignore[union-attr,misc]
-        for row, name in missing
-    ]
-
-
-def load(model: type[Component], rows: Iterable[Component]) -> tuple[list[Component], list[tuple[Component, str]]]:
+def load(bases: QuerySet[Model]) -> tuple[list[Model], list[Model]]:
     """
-    The rows as instances of their own classes, in the same order; and those whose class or whose row in the
-    class's own table is gone, each with the name of the class.
+    The :func:`rows` as instances of their own classes, in the same order; and those whose class is not installed, or
+    whose row in the class's own table is gone.
 
     django-polymorphic leaves out the former and answers the latter as instances of the base class, on which a
     condition would hold for everybody.
     """
-    bases = list(rows)
-    by_class: dict[type[PolymorphicModel] | None, list[Component]] = defaultdict(list)
+    by_class: dict[type[Any] | None, list[Any]] = defaultdict(list)
     for base in bases:
         by_class[base.get_real_instance_class() if base.polymorphic_ctype_id else None].append(base)
-    reals: dict[int, Component] = {}
+    reals: dict[Any, Any] = {}
     for real_class, members in by_class.items():
-        if real_class is model:
+        if real_class is bases.model:
             reals.update((base.pk, base) for base in members)
         elif real_class is not None:
-            using = members[0]._state.db
-            found = _rows(real_class, using).filter(pk__in=[base.pk for base in members])
+            found = rows(real_class, bases.db).filter(pk__in=[base.pk for base in members])
             reals.update((real.pk, real) for real in found)
-    missing = [(base, _class_name(base)) for base in bases if base.pk not in reals]
-    return [reals[base.pk] for base in bases if base.pk in reals], missing
-
-
-def _rows(model: type[Any], using: str) -> models.QuerySet[Any]:
-    return model._base_manager.using(using).non_polymorphic()
+    return [reals[base.pk] for base in bases if base.pk in reals], [base for base in bases if base.pk not in reals]
 
 
 def _class_name(base: PolymorphicModel) -> str:

@@ -20,13 +20,12 @@ def event_type(type_: type[Event] | str) -> type[Event]:
 
     Raises UnknownEventType when no installed Event class has the label.
     """
+    model: object = type_
     if isinstance(type_, str):
         try:
             model = apps.get_model(type_)
         except (LookupError, ValueError):
             raise UnknownEventType(f"No installed event type is called “{type_}”.") from None
-    else:
-        model = type_
     if not (isinstance(model, type) and issubclass(model, Event)):
         raise UnknownEventType(f"{type_!r} is not an event type: it must be a subclass of Event.")
     if model is Event:

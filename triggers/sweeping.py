@@ -57,9 +57,7 @@ def _take(rows: QuerySet[Row], now: datetime) -> Sequence[Row]:
         for row in taken:
             alike[row.handovers].append(row.pk)
         for handovers, row_ids in alike.items():
-            rows.filter(pk__in=row_ids).update(
-                next_handover_at=now + backoff(handovers), handovers=F("handovers") + 1
-            )
+            rows.filter(pk__in=row_ids).update(next_handover_at=now + backoff(handovers), handovers=F("handovers") + 1)
     return taken
 
 

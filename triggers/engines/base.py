@@ -21,7 +21,7 @@ class Engine(ABC):
 
     def ready(self) -> None:
         """Called once the apps are loaded, where this is the default engine."""
-        return None
+        return
 
     @abstractmethod
     def start(self, run_ids: Sequence[UUID], due_at: datetime | None = None) -> None:

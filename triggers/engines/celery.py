@@ -56,7 +56,7 @@ class CeleryEngine(Engine):
         now = timezone.now()
         if not is_near(due_at, now) and not _is_eager():
             return  # waits in the database; the sweep hands it over when it is due
-        countdown = max(0.0, (due_at - now).total_seconds()) if due_at else None
+        countdown = max(0.0, (due_at - now).total_seconds()) if due_at else 0.0
         size = conf.chunk_size()
         for begin in range(0, len(run_ids), size):
             ids = [str(run_id) for run_id in run_ids[begin : begin + size]]

@@ -63,9 +63,7 @@ class Trigger(PolymorphicModel):
         first = self.actions.first()
         if first is None:
             # An AttributeError too, so that hasattr(trigger, "action") answers as it did.
-            raise type("RelatedObjectDoesNotExist", (Action.DoesNotExist, AttributeError), {})(
-                "Trigger has no action."
-            )
+            raise type("RelatedObjectDoesNotExist", (Action.DoesNotExist, AttributeError), {})("Trigger has no action.")
         return first
 
     def filter_user_queryset(self, user_queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -40,6 +41,12 @@ class ActionCountCondition(Condition):
         used_up = _own_activity(self).filter(action_count__gte=self.limit)
         return super().filter_user_queryset(user_queryset).filter(~Exists(used_up))
 
+    @property
+    def requirement(self) -> str:
+        return ngettext(
+            "at most %(limit)d time for each person", "at most %(limit)d times for each person", self.limit
+        ) % {"limit": self.limit}
+
     def observe(self, user: Any, activity: Activity | None) -> str:
         count = activity.action_count if activity else 0
         return ngettext("%(count)d time so far", "%(count)d times so far", count) % {"count": count}
@@ -66,6 +73,11 @@ class ActionFrequencyCondition(Condition):
     def filter_user_queryset(self, user_queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         too_recent = _own_activity(self).filter(last_action_datetime__gt=timezone.now() - self.limit)
         return super().filter_user_queryset(user_queryset).filter(~Exists(too_recent))
+
+    @property
+    def requirement(self) -> str:
+        now = timezone.now()
+        return _("at least %(period)s between two times") % {"period": timesince(now - self.limit, now)}
 
     def observe(self, user: Any, activity: Activity | None) -> str:
         if activity is None or activity.last_action_datetime is None:

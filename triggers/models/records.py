@@ -94,6 +94,9 @@ class AudienceChunk(models.Model):
             )
         ]
 
+    def __str__(self) -> str:
+        return f"{self.occurrence_id} {self.id}"
+
 
 class RunQuerySet(models.QuerySet["Run"]):
     def open(self) -> RunQuerySet:
@@ -204,9 +207,7 @@ class Step(models.Model):
         DECLINED = "declined", _("declined")
         SKIPPED = "skipped", _("skipped")
 
-    run = models.ForeignKey(
-        Run, on_delete=models.CASCADE, related_name="steps", db_index=False, verbose_name=_("run")
-    )
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps", db_index=False, verbose_name=_("run"))
     position = models.PositiveSmallIntegerField(_("position"))
     action = _past_reference("triggers.Action", verbose_name=_("action"))
     type = models.CharField(_("action type"), max_length=200)
@@ -223,9 +224,7 @@ class Step(models.Model):
         verbose_name = _("step")
         verbose_name_plural = _("steps")
         ordering = ("position",)
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["run", "position"], name="triggers_step_once")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["run", "position"], name="triggers_step_once")]
 
     def __str__(self) -> str:
         return f"{self.position + 1}. {self.type}"

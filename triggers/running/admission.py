@@ -19,6 +19,7 @@ from django.db import transaction
 from django.db.models import F, OuterRef, Q, Subquery
 
 from triggers.evaluation import Decision, denied, excluded, is_outage
+from triggers.loading import rows
 from triggers.models import Activity, Run
 from triggers.running import settling
 from triggers.running.lease import Lease, LeaseLost
@@ -70,11 +71,11 @@ def _admit_together(lease: Lease, works: Sequence[Work]) -> list[Work]:
 def _ensure_activities(lease: Lease, works: Sequence[Work]) -> None:
     """Every place has its Activity row, committed, so that the transaction to come can lock it by its first read."""
     places = {work.place for work in works}
-    activities = Activity._base_manager.using(lease.using).non_polymorphic()
+    activities = rows(Activity, lease.using)
     existing = set(activities.filter(_places(places)).values_list("trigger_id", "user_id"))
     missing = sorted(places - existing)
     if missing:
-        Activity._base_manager.using(lease.using).bulk_create(
+        rows(Activity, lease.using).bulk_create(
             [Activity(trigger_id=trigger_id, user_id=user_id) for trigger_id, user_id in missing],
             ignore_conflicts=True,
         )
@@ -83,8 +84,7 @@ def _ensure_activities(lease: Lease, works: Sequence[Work]) -> None:
 def _reserve(lease: Lease, works: Sequence[Work]) -> list[Work]:
     activities = {
         (activity.trigger_id, activity.user_id): activity
-        for activity in Activity._base_manager.using(lease.using)
-        .non_polymorphic()
+        for activity in rows(Activity, lease.using)
         .filter(_places({work.place for work in works}))
         .order_by("trigger_id", "user_id")
         .select_for_update()
@@ -93,9 +93,7 @@ def _reserve(lease: Lease, works: Sequence[Work]) -> list[Work]:
     admitted = [work for work in works if work not in kept_out and work.place in activities]
     if kept_out:
         postponed = _postponed(lease, kept_out)
-        settling.skip(
-            lease, [(work.run, decision) for work, decision in kept_out.items() if work not in postponed]
-        )
+        settling.skip(lease, [(work.run, decision) for work, decision in kept_out.items() if work not in postponed])
     if admitted:
         _count(lease, admitted, [activities[work.place] for work in admitted])
     return admitted
@@ -124,9 +122,7 @@ def _count(lease: Lease, works: Sequence[Work], activities: Sequence[Activity]) 
     reserved_at = lease.clock.now()
     if latest is not None and latest >= reserved_at:
         reserved_at = latest + _TICK
-    of_run = Activity._base_manager.non_polymorphic().filter(
-        trigger_id=OuterRef("trigger_id"), user_id=OuterRef("user_id")
-    )
+    of_run = rows(Activity, lease.using).filter(trigger_id=OuterRef("trigger_id"), user_id=OuterRef("user_id"))
     counted = (
         lease.runs()
         .filter(pk__in=[work.run.pk for work in works])
@@ -137,9 +133,9 @@ def _count(lease: Lease, works: Sequence[Work], activities: Sequence[Activity]) 
     )
     if counted != len(works):
         raise LeaseLost("Runs were taken over or deleted before they began.")
-    Activity._base_manager.using(lease.using).non_polymorphic().filter(
-        pk__in=[activity.pk for activity in activities]
-    ).update(action_count=F("action_count") + 1, last_action_datetime=reserved_at)
+    rows(Activity, lease.using).filter(pk__in=[activity.pk for activity in activities]).update(
+        action_count=F("action_count") + 1, last_action_datetime=reserved_at
+    )
     for work in works:
         work.run.reserved_at = reserved_at
         work.run.replaced_action_datetime = previous[work]
@@ -188,7 +184,4 @@ def _places(places: Collection[tuple[int, Any]]) -> Q:
     by_trigger: dict[int, list[Any]] = defaultdict(list)
     for trigger_id, user_id in places:
         by_trigger[trigger_id].append(user_id)
-    return reduce(
-        or_, (Q(trigger_id=trigger_id, user_id__in=users) for trigger_id, users in by_trigger.items()), Q()
-    )
-
+    return reduce(or_, (Q(trigger_id=trigger_id, user_id__in=users) for trigger_id, users in by_trigger.items()), Q())

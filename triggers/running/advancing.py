@@ -10,7 +10,7 @@ from uuid import UUID
 
 from triggers import clock, conf
 from triggers.evaluation import Decision, users
-from triggers.loading import Definition, load, load_definitions
+from triggers.loading import Definition, load, load_definitions, rows
 from triggers.models import Event, Run, Step
 from triggers.running import settling
 from triggers.running.admission import admit
@@ -137,7 +137,7 @@ def _work(run: Run, definition: Definition, event: Event, user: Any, steps: Sequ
 
 
 def _events(event_ids: Collection[int], using: str) -> dict[int, Event]:
-    found, _missing = load(Event, Event._base_manager.using(using).non_polymorphic().filter(pk__in=event_ids))
+    found, _missing = load(rows(Event, using).filter(pk__in=event_ids))
     return {event.pk: event for event in found}
 
 

@@ -53,9 +53,7 @@ class Lease:
         moment = self._began if now is None else max(now, self._began)
         free = Q(lease_until=None) if len(run_ids) > 1 else Q(lease_until=None) | Q(lease_until__lte=self._began)
         claimable = (
-            Run.objects.using(self.using)
-            .open()
-            .filter(free, Q(due_at=None) | Q(due_at__lte=moment), pk__in=run_ids)
+            Run.objects.using(self.using).open().filter(free, Q(due_at=None) | Q(due_at__lte=moment), pk__in=run_ids)
         )
         with transaction.atomic(using=self.using):
             if connections[self.using].features.has_select_for_update_skip_locked:

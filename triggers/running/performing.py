@@ -135,7 +135,7 @@ def _settle_error(lease: Lease, attempt: Attempt, error: Exception) -> None:
     if is_outage(error, lease.using):
         raise error
     if isinstance(error, Activity.Cancel):
-        settling.decline(lease, attempt, str(error)[:settling.MAX_MESSAGE])
+        settling.decline(lease, attempt, str(error)[: settling.MAX_MESSAGE])
         return
     logger.warning(
         "Attempt %s of action %s in run %s failed",
@@ -224,16 +224,12 @@ def _has_context(lease: Lease, work: Work) -> bool:
     try:
         return work.user_context is not None
     except Exception as error:
-        _contained(
-            _settle_error, lease, Attempt(work, work.open_actions[0], lease.clock.now()), error
-        )
+        _contained(_settle_error, lease, Attempt(work, work.open_actions[0], lease.clock.now()), error)
         return False
 
 
 def _call_many(action: Action, attempts: Sequence[Attempt]) -> Sequence[Outcome | Exception]:
-    calls = [
-        Call(attempt.work.user, dict(attempt.work.user_context), attempt.work.step_key) for attempt in attempts
-    ]
+    calls = [Call(attempt.work.user, dict(attempt.work.user_context), attempt.work.step_key) for attempt in attempts]
     with time_limit(action.timeout):
         answers = action.perform_many(calls)
     if answers is None:

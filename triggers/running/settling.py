@@ -21,6 +21,7 @@ from triggers.evaluation import Decision
 from triggers.exceptions import PermanentError, RetryAfter
 from triggers.flow import Outcome, Stop, Wait
 from triggers.handover import next_handover_at
+from triggers.loading import rows
 from triggers.models import Action, Activity, Run, Step
 from triggers.registry import label
 from triggers.running.lease import Lease, LeaseLost
@@ -182,7 +183,7 @@ def end_run(lease: Lease, run: Run, status: str, code: str, detail: str) -> None
 
 
 def skip(lease: Lease, decisions: Sequence[tuple[Run, Decision]]) -> None:
-    """End runs that were never begun, all in two statements. Those that are not this lease's any more are left alone."""
+    """End runs that were never begun, together; those that are not this lease's any more are left alone."""
     if not decisions:
         return
     for run, decision in decisions:
@@ -208,7 +209,7 @@ def give_back(lease: Lease, run: Run, *, wake: bool = True) -> Fields:
     if run.reserved_at is None:
         return {}
     of_place = {"trigger_id": run.trigger_id, "user_id": run.user_id}
-    activities = Activity._base_manager.using(lease.using).non_polymorphic().filter(**of_place)
+    activities = rows(Activity, lease.using).filter(**of_place)
     activity = activities.select_for_update().first()
     if activity is not None:
         changes: Fields = {"action_count": F("action_count") - 1} if activity.action_count else {}
@@ -252,7 +253,7 @@ def _backoff(action: Action, attempts: int, error: Exception) -> timedelta:
     if isinstance(error, RetryAfter):
         return timedelta(seconds=max(0.0, error.seconds))
     pause = min(action.backoff * 2 ** min(attempts - 1, 32), MAX_BACKOFF)
-    return pause * random.uniform(0.75, 1.25)  # noqa: S311 - spreads retries, hides nothing
+    return timedelta(seconds=pause.total_seconds() * random.uniform(0.75, 1.25))  # noqa: S311 - spreads retries, hides nothing
 
 
 def _describe(error: Exception) -> Fields:
