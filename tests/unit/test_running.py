@@ -314,7 +314,7 @@ class TestAttempts:
 
         monkeypatch.setattr(probe.RecordEffectAction, "perform", perform)
         a_trigger(probe.RecordEffectAction(), probe.RecordEffectAction())
-        run_to_the_end(fire(probe.ProbeEvent, users=ada, context={"at": timedelta and 1}))
+        run_to_the_end(fire(probe.ProbeEvent, users=ada, context={"at": 1}))
         assert seen == [{"user": ada, "at": 1}] * 2
 
 
@@ -616,7 +616,7 @@ class TestCauses:
         fire(probe.ProbeEvent, users=ada)
         runs = run_to_the_end()
         assert [run.status for run in runs] == ["succeeded"] * 4
-        last = Occurrence.objects.order_by("depth").last()
+        last = Occurrence.objects.latest("depth")
         assert (last.depth, last.code, last.runs.count()) == (4, "depth_exceeded", 0)
         assert "TRIGGERS_MAX_DEPTH" in last.detail
 

@@ -1,0 +1,257 @@
+"""
+The parts of a trigger on its page: a form for each event, condition and action, with the fields of its own class
+below the class's docstring.
+
+Classes are looked up when a page is shown, so that those of apps loaded after this one have their forms too.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from django.contrib.admin.utils import flatten_fieldsets
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.html import escape, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from polymorphic.admin import StackedPolymorphicInline
+from polymorphic.admin.helpers import PolymorphicInlineAdminForm, PolymorphicInlineAdminFormSet
+from polymorphic.formsets import BasePolymorphicInlineFormSet, PolymorphicFormSetChild
+from polymorphic.models import PolymorphicModel
+from polymorphic.utils import concrete_descendants
+
+from triggers.loading import load
+from triggers.models import Action, Condition, Event
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+_BASES = (Event, Condition, Action)
+
+
+def explanation(model: type[Model]) -> SafeString:
+    """
+    The docstring of the component class, or of the nearest component class that it extends, as HTML.
+
+    Blank where nobody wrote one: the bases' own are for developers, and Django makes one up from the fields.
+    """
+    for cls in model.__mro__:
+        if cls in _BASES:
+            break
+        text = cls.__dict__.get("__doc__") or ""
+        if issubclass(cls, _BASES) and text and not text.startswith(f"{cls.__name__}("):
+            paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(text))
+            return format_html_join("", "<p>{}</p>", ((" ".join(lines.split()),) for lines in paragraphs))
+    return SafeString()
+
+
+def in_words(component: Event | Condition | Action) -> str:
+    """The component as a line in a list."""
+    text = str(component)
+    if isinstance(component, Event) and component.delay:
+        text = _("%(event)s, %(delay)s later") % {"event": text, "delay": component.delay}
+    return str(capfirst(text))
+
+
+def missing_in_words(component: PolymorphicModel) -> str:
+    """A component that cannot be loaded as what it was, as a line in a list."""
+    type_id = component.polymorphic_ctype_id
+    name = "{0.app_label}.{0.model}".format(ContentType.objects.get_for_id(type_id)) if type_id else component.pk
+    return _("“%(type)s”, which is not installed") % {"type": name}
+
+
+class PermittedChanges:
+    """
+    A form that changes nothing its user may not change.
+
+    A form that was added is saved even when nothing was filled in: some classes have no fields of their own.
+    """
+
+    instance: Model
+    can_add: ClassVar[bool]
+    can_change: ClassVar[bool]
+
+    def has_changed(self) -> bool:
+        if self.instance._state.adding:
+            return self.can_add
+        return self.can_change and bool(super().has_changed())  # type: ignore[misc]
+
+
+class ComponentInline(StackedPolymorphicInline.Child):
+    """The form of one class. ``admin_initkwargs`` of the class overrides any attribute."""
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The class's own fields below its docstring, then those that all components of the kind have."""
+        fieldsets = [(name, dict(options)) for name, options in super().get_fieldsets(request, obj)]
+        common = [name for name in self._kind.common_fields if name not in (self.exclude or ())]
+        if not (self.fields or self.fieldsets):
+            options = fieldsets[0][1]
+            options["fields"] = [name for name in options["fields"] if name not in common]
+        remaining = [name for name in common if name not in flatten_fieldsets(cast(Any, fieldsets))]
+        if remaining:
+            fieldsets.append((None, {"fields": [tuple(remaining)]}))
+        fieldsets[0][1].setdefault("description", explanation(self.model))
+        return fieldsets
+
+    def get_formset_child(
+        self, request: HttpRequest, obj: Any = None, **kwargs: Any
+    ) -> PolymorphicFormSetChild:
+        permitted = {
+            "can_add": self._kind.has_add_permission(request, obj),
+            "can_change": self._kind.has_change_permission(request, obj),
+        }
+        form = type(self.form.__name__, (PermittedChanges, self.form), permitted)
+        return super().get_formset_child(request, obj, **{"form": form} | kwargs)
+
+    @property
+    def _kind(self) -> ComponentsInline:
+        return cast(ComponentsInline, self.parent_inline)
+
+
+class ComponentFormSet(BasePolymorphicInlineFormSet):
+    """The trigger's components of a kind; those that cannot be loaded as what they were are set apart as missing."""
+
+    is_required: ClassVar[bool]
+    kind: ClassVar[StrOrPromise]
+    missing: list[PolymorphicModel]
+
+    def get_queryset(self) -> Any:
+        if not hasattr(self, "_queryset"):
+            queryset: Any = super().get_queryset()
+            found, self.missing = load(queryset.non_polymorphic())
+            self.missing += [component for component in found if type(component) not in self.child_forms]
+            self._queryset = [component for component in found if type(component) in self.child_forms]
+        return self._queryset
+
+    def clean(self) -> None:
+        super().clean()
+        if not self.instance.is_enabled:
+            return
+        if self.missing:
+            raise ValidationError(
+                _("The trigger cannot be enabled: it has %(parts)s.") % {"parts": ", ".join(self.missing_parts)},
+                "component_missing",
+            )
+        if self.is_required and not any(self._stays(form) for form in self.forms):
+            raise ValidationError(
+                _("An enabled trigger needs at least one %(kind)s: add one, or do not enable the trigger.")
+                % {"kind": self.kind},
+                "trigger_incomplete",
+            )
+
+    @property
+    def missing_parts(self) -> list[str]:
+        return [missing_in_words(component) for component in self.missing]
+
+    def _stays(self, form: Any) -> bool:
+        return (form.instance.pk or form.has_changed()) and not self._should_delete_form(form)
+
+
+class ComponentsInline(StackedPolymorphicInline):
+    """All components of one kind."""
+
+    formset = ComponentFormSet
+    template = "admin/triggers/edit_inline/components.html"
+    extra = 0
+    introduction: StrOrPromise
+    #: Fields that all components of the kind have; they come after those of the class.
+    common_fields: Collection[str] = ()
+    #: Whether an enabled trigger must have one.
+    is_required = False
+
+    def get_child_inlines(self) -> list[type[StackedPolymorphicInline.Child]]:
+        models = concrete_descendants(self.model, include_proxy=True)
+        return [_child_inline(model) for model in sorted(models, key=_sort_key)]
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        formset: Any = super().get_formset(request, obj, **kwargs)
+        formset.is_required = self.is_required
+        formset.kind = self.opts.verbose_name
+        return formset
+
+
+class ActionInline(ComponentsInline):
+    model = Action
+    introduction = gettext_lazy(
+        "What is done then, in the order of the positions; actions of the same position in the order shown."
+    )
+    common_fields = ("position", "on_failure")
+    is_required = True
+
+
+class EventInline(ComponentsInline):
+    model = Event
+    introduction = gettext_lazy("What starts the trigger: any one of these.")
+    common_fields = ("delay",)
+    is_required = True
+
+
+class ConditionInline(ComponentsInline):
+    model = Condition
+    introduction = gettext_lazy("What must hold of the person: all of these, or nothing is done.")
+
+
+class ComponentAdminFormSet(PolymorphicInlineAdminFormSet):
+    """What the template shows of a formset: read-only where the user may only look."""
+
+    def __iter__(self) -> Iterator[PolymorphicInlineAdminForm]:
+        for form in self.formset.initial_forms:
+            yield self._admin_form(form, form.instance, self.has_change_permission)
+        for form in self.formset.extra_forms:
+            yield self._admin_form(form, None, True)
+        if self.has_add_permission:
+            for form in self.formset.empty_forms:
+                yield self._admin_form(form, None, True)
+
+    def inline_formset_data(self) -> str:
+        data = json.loads(super().inline_formset_data())
+        # The script pastes the name as HTML, and finds the empty form by the type: two apps may use one class name.
+        data["options"]["childTypes"] = [
+            {"type": template_id(model), "name": escape(capfirst(str(model._meta.verbose_name)))}
+            for model in self.formset.child_forms
+        ]
+        return json.dumps(data)
+
+    def _admin_form(self, form: ModelForm[Any], original: Any, is_editable: bool) -> PolymorphicInlineAdminForm:
+        model = form._meta.model
+        inline = self.opts.get_child_inline_instance(model)
+        fieldsets = self.get_child_fieldsets(inline)
+        readonly = self.get_child_readonly_fields(inline)
+        admin_form = PolymorphicInlineAdminForm(
+            formset=self.formset,
+            form=form,
+            fieldsets=fieldsets,
+            prepopulated_fields=self.get_child_prepopulated_fields(inline) if is_editable else {},
+            original=original,
+            readonly_fields=readonly if is_editable else [*readonly, *flatten_fieldsets(cast(Any, fieldsets))],
+            model_admin=inline,
+            view_on_site_url=original and self.opts.get_view_on_site_url(original),
+        )
+        admin_form.template_id = template_id(model)  # type: ignore[attr-defined]
+        return admin_form
+
+
+def template_id(model: type[Model]) -> str:
+    """What the empty form of the class is found by on the page."""
+    return f"{model._meta.app_label}-{model._meta.model_name}"
+
+
+def _child_inline(model: type[Model]) -> type[StackedPolymorphicInline.Child]:
+    attributes = {"model": model, "extra": 0}
+    if hasattr(model, "admin_initkwargs"):
+        attributes |= model.admin_initkwargs()
+    return type(f"{model.__name__}Inline", (ComponentInline,), attributes)
+
+
+def _sort_key(model: type[Model]) -> str:
+    return str(model._meta.verbose_name).lower()

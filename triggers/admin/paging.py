@@ -1,0 +1,28 @@
+"""Pages of long lists, without counting millions of rows."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.core.paginator import Paginator
+from django.utils.functional import cached_property
+
+
+class BoundedPaginator(Paginator[Any]):
+    """Counts no further than LIMIT and has no pages beyond it."""
+
+    LIMIT: ClassVar[int] = 10_000
+
+    @cached_property
+    def _counted(self) -> int:
+        queryset: Any = self.object_list
+        return int(queryset.order_by().values("pk")[: self.LIMIT + 1].count())
+
+    @cached_property
+    def count(self) -> int:
+        return min(self._counted, self.LIMIT)
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether there are rows beyond the last page."""
+        return self._counted > self.LIMIT
