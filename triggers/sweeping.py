@@ -66,7 +66,7 @@ def _messages(runs: Sequence[Run]) -> list[list[UUID]]:
     by_trigger: dict[int, list[UUID]] = defaultdict(list)
     messages: list[list[UUID]] = []
     for run in runs:
-        if run.status == Run.Status.RUNNING:
+        if run.status == Run.Status.RUNNING or run.losses:
             messages.append([run.pk])
         else:
             by_trigger[run.trigger_id].append(run.pk)

@@ -88,6 +88,25 @@ def test_a_run_whose_worker_was_lost_is_claimed_alone_and_not_for_ever(ada, bob,
     assert counted(trigger) == {bob.pk: 1}
 
 
+def test_two_runs_on_their_last_chance_are_not_performed_at_the_same_time(ada, bob, settings):
+    a_trigger(probe.RecordEffectAction())
+    suspect, other = fire(probe.ProbeEvent, users=[ada, bob]).runs.order_by("user_id")
+    soon = timezone.now() + timedelta(minutes=1)
+    Run.objects.filter(pk=other.pk).update(status="running", token=other.pk, lease_until=soon, losses=2)
+    past = timezone.now() - timedelta(seconds=1)
+    Run.objects.filter(pk=suspect.pk).update(status="running", token=suspect.pk, lease_until=past, losses=1)
+    ((_, due_at, is_held),) = advance([suspect.pk])
+    assert due_at is not None
+    assert due_at >= soon
+    assert is_held
+    assert not effects()
+    # Nor does it travel with others.
+    assert [run.run_id for run in advance([suspect.pk, other.pk], now=FAR)] == [suspect.pk, other.pk]
+    Run.objects.filter(pk=other.pk).update(status="failed")
+    assert advance([suspect.pk], now=FAR) == []
+    assert effects() == {"effect": 1}
+
+
 def test_conditions_are_evaluated_again_when_the_run_starts(ada, run_to_the_end):
     a_trigger(probe.RecordEffectAction(), conditions=[probe.UsernameCondition(prefix="a")])
     occurrence = fire(probe.ProbeEvent, users=ada)

@@ -26,7 +26,8 @@ class Remaining(NamedTuple):
 
     run_id: UUID
     due_at: datetime | None
-    #: Whether another worker holds it: it will take it further, or the sweep will when its lease has ended.
+    #: Whether it is not to be handed over with others: another worker holds it, or its worker was lost and the sweep
+    #: hands it over alone.
     is_held: bool = False
 
 
@@ -150,9 +151,12 @@ def _steps(runs: Sequence[Run], using: str) -> dict[UUID, list[Step]]:
 
 
 def _remaining(run_ids: Collection[UUID], lease: Lease) -> list[Remaining]:
-    rows = Run.objects.using(lease.using).open().filter(pk__in=run_ids).order_by("pk")
     left = [
-        Remaining(run_id, lease_until or due_at, lease_until is not None)
-        for run_id, due_at, lease_until in rows.values_list("pk", "due_at", "lease_until")
+        Remaining(run_id, lease_until or due_at, lease_until is not None or losses >= conf.max_losses() - 1)
+        for run_id, due_at, lease_until, losses in Run.objects.using(lease.using)
+        .open()
+        .filter(pk__in=run_ids)
+        .order_by("pk")
+        .values_list("pk", "due_at", "lease_until", "losses")
     ]
     return left + [Remaining(run_id, None) for run_id in lease.woken if run_id not in run_ids]

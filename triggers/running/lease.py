@@ -7,13 +7,14 @@ gone: ``LeaseLost`` rolls back whatever was done meanwhile.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connections, transaction
-from django.db.models import Case, DateTimeField, F, PositiveSmallIntegerField, Q, Value, When
+from django.db.models import Case, DateTimeField, F, Max, PositiveSmallIntegerField, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from triggers import conf
@@ -48,10 +49,13 @@ class Lease:
         """
         Those of the runs that are due and in nobody's hands, now in this lease's; oldest first.
 
-        A run whose lease ran out is claimed only alone: it may be what killed its worker.
+        A run whose worker was lost is claimed only alone: it may be what killed it. The last time before it fails it
+        is alone among all workers' such runs, so that the one at fault does not take an innocent one with it.
         """
         moment = self._began if now is None else max(now, self._began)
-        free = Q(lease_until=None) if len(run_ids) > 1 else Q(lease_until=None) | Q(lease_until__lte=self._began)
+        free = Q(lease_until=None) | Q(lease_until__lte=self._began)
+        if len(run_ids) > 1:
+            free &= ~Q(status=Run.Status.RUNNING) & Q(losses__lt=conf.max_losses() - 1)
         claimable = (
             Run.objects.using(self.using).open().filter(free, Q(due_at=None) | Q(due_at__lte=moment), pk__in=run_ids)
         )
@@ -72,7 +76,23 @@ class Lease:
                 status=Run.Status.RUNNING,
                 started_at=Coalesce("started_at", Value(self._began, DateTimeField())),
             )
-        return list(self.runs().select_related("occurrence").order_by("pk")) if claimed else []
+        runs = list(self.runs().select_related("occurrence").order_by("pk")) if claimed else []
+        return [] if len(runs) == 1 and self._gives_way(runs[0]) else runs
+
+    def _gives_way(self, run: Run) -> bool:
+        """Put off a run on its last chance while another worker holds one too."""
+        if run.losses != conf.max_losses() - 1:
+            return False
+        others = Run.objects.using(self.using).filter(
+            status=Run.Status.RUNNING, losses__gte=run.losses, lease_until__gt=self.clock.now()
+        )
+        until = others.exclude(pk=run.pk).aggregate(until=Max("lease_until"))["until"]
+        if until is None:
+            return False
+        # At random: two that give way to each other should not meet again.
+        due_at = until + self._length * random.random()  # noqa: S311 - hides nothing
+        self.give_up([run], due_at=due_at, next_handover_at=due_at)
+        return True
 
     def runs(self) -> RunQuerySet:
         """The runs that are in this lease's hands still."""
@@ -80,7 +100,7 @@ class Lease:
 
     def write(self, run: Run, **fields: Any) -> None:
         """
-        Write the fields, in the database and then on the run.
+        Write the fields of the run.
 
         Raises LeaseLost when the run is not this lease's any more, or a step of it was settled meanwhile.
         """
@@ -124,13 +144,16 @@ class Lease:
         """Whether no further run should be begun: half the lease is over, or the worker is to stop."""
         return self._should_stop() or self.clock.now() - self._began > self._length / 2
 
-    def give_up(self, runs: Sequence[Run]) -> None:
-        """Let go of runs that were not begun: they are as they were before the claim, and due."""
+    def give_up(self, runs: Sequence[Run], **fields: Any) -> None:
+        """Let go of runs that were not begun: they are as they were before the claim, and due unless ``fields`` say."""
         if not runs:
             return
         self.runs().filter(pk__in=[run.pk for run in runs]).update(
             status=Case(When(reserved_at=None, then=Value(Run.Status.PENDING)), default=Value(Run.Status.WAITING)),
-            token=None,
-            lease_until=None,
-            next_handover_at=next_handover_at(None, self.clock.now()),
+            **{
+                "token": None,
+                "lease_until": None,
+                "next_handover_at": next_handover_at(None, self.clock.now()),
+                **fields,
+            },
         )
