@@ -77,7 +77,7 @@ def excluded(definition: Definition, keys: Collection[Any], using: str) -> dict[
         open_keys = [key for key in keys if key not in admitted and key not in decisions]
         if not open_keys:
             break
-        decisions |= _kept_out(condition, open_keys, using)
+        decisions |= kept_out(condition, open_keys, using)
     return decisions
 
 
@@ -85,7 +85,7 @@ def denied(definition: Definition, user: Any, context: Callable[[], Mapping[str,
     """The first condition written in Python that does not allow the user; None if all do."""
     using = user._state.db
     for condition in definition.conditions:
-        if not _asks_user_by_user(condition):
+        if not asks_user_by_user(condition):
             continue
         try:
             if not guarded(lambda c=condition: c.allows(user, context()), using):  # type: ignore[misc]
@@ -108,7 +108,7 @@ def is_outage(error: Exception, using: str) -> bool:
     return isinstance(error, OperationalError | InterfaceError) and not connections[using].is_usable()
 
 
-def _kept_out(condition: Condition | Trigger, keys: Collection[Any], using: str) -> dict[Any, Decision]:
+def kept_out(condition: Condition | Trigger, keys: Collection[Any], using: str) -> dict[Any, Decision]:
     try:
         held = guarded(lambda: _keys_of(condition.filter_user_queryset(users(using).filter(pk__in=keys))), using)
     except Exception as error:
@@ -166,7 +166,7 @@ def _filtering(definition: Definition) -> list[Condition | Trigger]:
     return found
 
 
-def _asks_user_by_user(condition: Condition) -> bool:
+def asks_user_by_user(condition: Condition) -> bool:
     kind = type(condition)
     return kind.allows is not Condition.allows or kind.is_satisfied is not Condition.is_satisfied
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from triggers import clock, conf, engines, running
 from triggers.audiences import Audience, NamedUsers, audience
-from triggers.context import canonical, encode
+from triggers.context import canonical, decode, encode
 from triggers.evaluation import guarded, is_outage
 from triggers.exceptions import KeyConflict, KeyInvalid, TimingInvalid
 from triggers.execution import current_step
@@ -100,6 +100,43 @@ def handle(event: Event, user_pk: Any, context: Mapping[str, Any], *, key: str |
     running.advance(list(occurrence.runs.values_list("pk", flat=True)))
 
 
+def retry(run_ids: Collection[UUID]) -> int:
+    """
+    Have those of the runs tried again that failed or were stopped because their trigger was disabled.
+
+    They go on at the step that failed. Returns how many that were.
+    """
+    using = clock.alias()
+    with transaction.atomic(using=using):
+        reopened = running.reopen(run_ids)
+        by_engine: dict[str, list[UUID]] = {}
+        for run in reopened:
+            by_engine.setdefault(run.engine, []).append(run.pk)
+        for engine, ids in by_engine.items():
+            transaction.on_commit(partial(engines.get(engine).start, ids), using=using, robust=True)
+    return len(reopened)
+
+
+def replay(run: Run, *, fired_by: Any = None) -> Occurrence:
+    """
+    Fire the run's event for its user again, with the same context, under today's definition of the trigger.
+
+    The new run points at this one. Raises Event.DoesNotExist when the event was removed from its trigger.
+    """
+    return _record(
+        Firing(
+            type=find_event_type(run.occurrence.type),
+            event=run.event,
+            audience=NamedUsers([run.user_id], clock.alias()),
+            context=decode(run.occurrence.context),
+            occurred_at=run.occurrence.occurred_at,
+            source="replay",
+            fired_by=fired_by,
+            replay_of=run,
+        )
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Firing:
     """One call of ``fire``, checked: what is to be recorded."""
@@ -113,6 +150,7 @@ class Firing:
     delay: timedelta = field(default_factory=timedelta)
     source: str = ""
     fired_by: Any = None
+    replay_of: Run | None = None
     #: The run is performed by the caller: neither ``should_be_fired`` nor delays nor engines are asked.
     is_inline: bool = False
     now: datetime = field(default_factory=timezone.now)
@@ -173,6 +211,8 @@ def _record(firing: Firing) -> Occurrence:
         if named:
             for match in matches:
                 runs += named_runs(match, named, using=using, evaluate=not firing.is_inline)
+            for run in runs:
+                run.replay_of = firing.replay_of
             occurrence.unknown_users = [str(key) for key in named.unknown]
         first = _insert_or_find(occurrence, using)
         if first is not occurrence:

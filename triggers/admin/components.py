@@ -18,6 +18,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.forms import ModelForm
+from django.forms.formsets import DELETION_FIELD_NAME
 from django.http import HttpRequest
 from django.utils.html import escape, format_html_join
 from django.utils.safestring import SafeString
@@ -92,7 +93,8 @@ class ComponentInline(StackedPolymorphicInline.Child):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """The class's own fields below its docstring, then those that all components of the kind have."""
-        fieldsets = [(name, dict(options)) for name, options in super().get_fieldsets(request, obj)]
+        given: Any = super().get_fieldsets(request, obj)
+        fieldsets = [(name, dict(options)) for name, options in given]
         common = [name for name in self._kind.common_fields if name not in (self.exclude or ())]
         if not (self.fields or self.fieldsets):
             options = fieldsets[0][1]
@@ -103,9 +105,7 @@ class ComponentInline(StackedPolymorphicInline.Child):
         fieldsets[0][1].setdefault("description", explanation(self.model))
         return fieldsets
 
-    def get_formset_child(
-        self, request: HttpRequest, obj: Any = None, **kwargs: Any
-    ) -> PolymorphicFormSetChild:
+    def get_formset_child(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> PolymorphicFormSetChild:
         permitted = {
             "can_add": self._kind.has_add_permission(request, obj),
             "can_change": self._kind.has_change_permission(request, obj),
@@ -133,6 +133,14 @@ class ComponentFormSet(BasePolymorphicInlineFormSet):
             self._queryset = [component for component in found if type(component) in self.child_forms]
         return self._queryset
 
+    def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
+        """A new action comes last."""
+        kwargs = super().get_form_kwargs(index)
+        if index is None and self.model is Action:
+            positions = [action.position for action in self.get_queryset()]
+            kwargs["initial"] = {"position": max(positions, default=-1) + 1}
+        return kwargs
+
     def clean(self) -> None:
         super().clean()
         if not self.instance.is_enabled:
@@ -154,7 +162,7 @@ class ComponentFormSet(BasePolymorphicInlineFormSet):
         return [missing_in_words(component) for component in self.missing]
 
     def _stays(self, form: Any) -> bool:
-        return (form.instance.pk or form.has_changed()) and not self._should_delete_form(form)
+        return (form.instance.pk or form.has_changed()) and not form.cleaned_data.get(DELETION_FIELD_NAME)
 
 
 class ComponentsInline(StackedPolymorphicInline):
@@ -170,7 +178,8 @@ class ComponentsInline(StackedPolymorphicInline):
     is_required = False
 
     def get_child_inlines(self) -> list[type[StackedPolymorphicInline.Child]]:
-        models = concrete_descendants(self.model, include_proxy=True)
+        kind: Any = self.model
+        models = concrete_descendants(kind, include_proxy=True)
         return [_child_inline(model) for model in sorted(models, key=_sort_key)]
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:

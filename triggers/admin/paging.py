@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.core.paginator import Paginator
+from django.core import paginator
 from django.utils.functional import cached_property
 
+if TYPE_CHECKING:
+    Paginator = paginator.Paginator[Any]
+else:
+    Paginator = paginator.Paginator
 
-class BoundedPaginator(Paginator[Any]):
+
+class BoundedPaginator(Paginator):
     """Counts no further than LIMIT and has no pages beyond it."""
 
     LIMIT: ClassVar[int] = 10_000

@@ -45,10 +45,9 @@ class Parts:
     def __init__(self, triggers: Collection[Trigger]) -> None:
         self._lines: dict[tuple[Kind, int], list[str]] = defaultdict(list)
         self._missing: dict[int, list[str]] = defaultdict(list)
-        kinds: tuple[Kind, ...] = (Event, Condition, Action)
-        for kind in kinds:
-            of_triggers = rows(kind, clock.alias()).filter(trigger__in=triggers)
-            found, missing = load(of_triggers.order_by(*kind._meta.ordering, "pk"))
+        orders: dict[Kind, tuple[str, ...]] = {Event: ("pk",), Condition: ("pk",), Action: ("position", "pk")}
+        for kind, order in orders.items():
+            found, missing = load(rows(kind, clock.alias()).filter(trigger__in=triggers).order_by(*order))
             for component in found:
                 self._lines[kind, component.trigger_id or 0].append(in_words(component))
             for component in missing:
@@ -77,7 +76,7 @@ class TriggerList(ChangeList):
         parts = Parts(triggers)
         for trigger in triggers:
             trigger.parts = parts
-        self.result_list = triggers  # type: ignore[assignment]
+        self.result_list = triggers
 
 
 class ComponentTypeFilter(admin.SimpleListFilter):
@@ -102,19 +101,19 @@ class ComponentTypeFilter(admin.SimpleListFilter):
 
 
 class EventTypeFilter(ComponentTypeFilter):
-    title = gettext_lazy("event")  # type: ignore[assignment]
+    title = gettext_lazy("event")
     parameter_name = "event_type"
     kind = Event
 
 
 class ConditionTypeFilter(ComponentTypeFilter):
-    title = gettext_lazy("condition")  # type: ignore[assignment]
+    title = gettext_lazy("condition")
     parameter_name = "condition_type"
     kind = Condition
 
 
 class ActionTypeFilter(ComponentTypeFilter):
-    title = gettext_lazy("action")  # type: ignore[assignment]
+    title = gettext_lazy("action")
     parameter_name = "action_type"
     kind = Action
 
@@ -123,7 +122,7 @@ class ActionTypeFilter(ComponentTypeFilter):
 class TriggerAdmin(PolymorphicInlineSupportMixin, ModelAdmin):
     fields = ("name", "description", "is_enabled", "engine")
     inlines = (ActionInline, EventInline, ConditionInline)
-    list_display = ("name", "about", "when", "conditions", "do", "is_enabled")
+    list_display = ("name", "is_enabled", "when", "conditions", "do", "about")
     list_filter = ("is_enabled", EventTypeFilter, ConditionTypeFilter, ActionTypeFilter)
     search_fields = ("name", "description")
     ordering = ("name",)

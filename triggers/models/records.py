@@ -58,6 +58,7 @@ class Occurrence(models.Model):
         verbose_name_plural = _("occurrences")
         permissions: ClassVar = [
             ("fire_event", _("Can fire events")),
+            ("explain_event", _("Can ask what an event would do")),
             ("view_context", _("Can see contexts and the details of errors")),
         ]
         indexes: ClassVar = [models.Index(fields=["type", "id"], name="triggers_occurrence_type")]
@@ -106,6 +107,12 @@ class RunQuerySet(models.QuerySet["Run"]):
     def unproven(self) -> RunQuerySet:
         """Open runs that are counted in the Activity and may yet give their place back: no step has succeeded."""
         return self.open().filter(reserved_at__isnull=False, steps_succeeded=0)
+
+    def retriable(self) -> RunQuerySet:
+        """Runs that failed, or were stopped because their trigger was disabled."""
+        return self.filter(
+            models.Q(status=Run.Status.FAILED) | models.Q(status=Run.Status.CANCELLED, code="trigger_disabled")
+        )
 
 
 class Run(models.Model):
@@ -166,6 +173,8 @@ class Run(models.Model):
     #: When the run was counted in the Activity, and the last_action_datetime that this replaced.
     reserved_at = models.DateTimeField(null=True, editable=False)
     replaced_action_datetime = models.DateTimeField(null=True, editable=False)
+    cancel_requested_at = models.DateTimeField(_("cancel requested at"), null=True)
+    replay_of = _past_reference("triggers.Run", null=True, verbose_name=_("replay of"))
     #: When the sweep hands the run to its engine; null once the run has ended.
     next_handover_at = models.DateTimeField(null=True, editable=False)
     handovers = models.PositiveSmallIntegerField(default=0, editable=False)
@@ -175,6 +184,7 @@ class Run(models.Model):
     class Meta:
         verbose_name = _("run")
         verbose_name_plural = _("runs")
+        permissions: ClassVar = [("operate_run", _("Can cancel, retry and replay runs"))]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["occurrence", "event", "user"], name="triggers_run_once")
         ]
@@ -190,6 +200,13 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.trigger_name} {self.id}"
+
+    @property
+    def can_be_retried(self) -> bool:
+        """Whether the run failed, or was stopped because its trigger was disabled."""
+        return self.status == self.Status.FAILED or (
+            self.status == self.Status.CANCELLED and self.code == "trigger_disabled"
+        )
 
     @property
     def is_open(self) -> bool:

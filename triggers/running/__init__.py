@@ -5,8 +5,11 @@ To run: what happens to the runs of an occurrence. ``advance`` is all that any e
     admit (admission.py)    conditions are evaluated and places reserved, under the Activity lock
     perform (performing.py) the actions, one after the other
     settle (settling.py)    how a step or a run ended
+
+``operating.py`` is what people do to runs: cancel them, have them tried again.
 """
 
 from triggers.running.advancing import Remaining, advance
+from triggers.running.operating import cancel, reopen
 
-__all__ = ["Remaining", "advance"]
+__all__ = ["Remaining", "advance", "cancel", "reopen"]

@@ -86,7 +86,9 @@ def _prepare(lease: Lease, runs: Sequence[Run]) -> list[Work]:
         definition = definitions.get(run.trigger_id)
         event = events.get(run.event_id)
         user = people.get(run.user_id)
-        if run.losses >= conf.max_losses():
+        if run.cancel_requested_at is not None:
+            _end(lease, run, Run.Status.CANCELLED, "cancelled", settling.CANCELLED)
+        elif run.losses >= conf.max_losses():
             _end(lease, run, Run.Status.FAILED, "worker_lost", _WORKER_LOST % run.losses)
         elif definition is None or event is None or user is None or definition.obstacle:
             code, detail = _obstacle(run, definition, event)

@@ -116,6 +116,10 @@ class Lease:
         if not self.runs().update(lease_until=self._ends, next_handover_at=self._ends):
             raise LeaseLost("All runs of this worker were taken over.")
 
+    def is_cancel_requested(self, run: Run) -> bool:
+        """Whether somebody asked for the run to be cancelled since it was claimed."""
+        return self.runs().filter(pk=run.pk, cancel_requested_at__isnull=False).exists()
+
     def hold(self, runs: Sequence[Run]) -> set[UUID]:
         """Lock those of the runs that are still this lease's until the transaction ends; their ids."""
         held = self.runs().filter(pk__in=[run.pk for run in runs])

@@ -69,6 +69,9 @@ def _perform_until_bulk(lease: Lease, work: Work) -> Action | None:
             if type(action).perform_many is not Action.perform_many and work.waiting_step is None:
                 return action
             perform_one(lease, work, action)
+            if work.run.status == Run.Status.RUNNING and lease.is_cancel_requested(work.run):
+                settling.end_run(lease, work.run, Run.Status.CANCELLED, "cancelled", settling.CANCELLED)
+                return None
     except LeaseLost:
         logger.info("Run %s was taken over or deleted", work.run.pk)
     return None

@@ -27,6 +27,8 @@ from triggers.registry import label
 from triggers.running.lease import Lease, LeaseLost
 from triggers.running.work import Work
 
+#: What a run says that was cancelled by request.
+CANCELLED: Final = "The run was cancelled."
 MAX_BACKOFF: Final = timedelta(hours=1)
 MAX_MESSAGE: Final = 1000
 _MAX_FRAMES: Final = 8

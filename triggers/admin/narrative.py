@@ -1,0 +1,156 @@
+"""What became of a run, in words for people who do not know the code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from django.apps import apps
+from django.core.exceptions import ObjectDoesNotExist
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from polymorphic.utils import concrete_descendants
+
+from triggers.models import Condition, Run, Step
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+#: Why a run ended as it did, by its code.
+REASONS: Final[Mapping[str, StrOrPromise]] = {
+    "action_declined": gettext_lazy("an action declined"),
+    "action_failed": gettext_lazy("an action failed"),
+    "cancelled": gettext_lazy("somebody cancelled it"),
+    "component_missing": gettext_lazy("a part of the trigger is not installed"),
+    "condition_error": gettext_lazy("a condition could not be evaluated"),
+    "condition_failed": gettext_lazy("a condition does not hold"),
+    "context_error": gettext_lazy("what the event tells could not be read"),
+    "evaluation_failed": gettext_lazy("the conditions could not be evaluated"),
+    "event_deleted": gettext_lazy("the event was removed from the trigger"),
+    "limit_reached": gettext_lazy("a limit was reached"),
+    "stopped": gettext_lazy("an action ended it early"),
+    "trigger_deleted": gettext_lazy("the trigger was deleted"),
+    "trigger_disabled": gettext_lazy("the trigger is not enabled"),
+    "trigger_incomplete": gettext_lazy("the trigger has no action"),
+    "user_gone": gettext_lazy("the user does not exist any more"),
+    "worker_lost": gettext_lazy("the workers that performed it died or did not answer"),
+}
+
+#: Codes whose detail quotes an error: for those who may see the details of errors.
+_QUOTES_ERROR: Final = frozenset({"action_failed"})
+
+
+def reason_for_code(code: str) -> str:
+    return str(REASONS.get(code) or code.replace("_", " "))
+
+
+def known_codes() -> list[str]:
+    """The codes that runs may have: those of the core, and those of the installed conditions."""
+    own = {model.code for model in concrete_descendants(Condition)}  # type: ignore[attr-defined]
+    return sorted({*REASONS, *own})
+
+
+def short_reason(run: Run) -> str:
+    """Why, in a few words; never the details of an error. Blank if the run simply went through, or can go on."""
+    if run.is_open:
+        return _("until %(moment)s") % {"moment": moment(run.due_at)} if _is_early(run) else ""
+    if run.decision and run.code != "condition_error":
+        if run.decision["observed"]:
+            return str(_("“%(name)s” does not hold: %(observed)s") % run.decision)
+        return str(_("“%(name)s” does not hold") % run.decision)
+    if run.code:
+        return str(capfirst(reason_for_code(run.code)))
+    return run.detail
+
+
+def story(run: Run, steps: list[Step], *, with_errors: bool) -> str:
+    """What has happened and why, as a sentence or two."""
+    return f"{capfirst(run.get_status_display())}: {_explanation(run, steps, with_errors)}"
+
+
+def _explanation(run: Run, steps: list[Step], with_errors: bool) -> str:
+    if run.is_open:
+        return _what_is_next(run, steps)
+    if run.decision and run.decision["observed"]:
+        sentence = _("the condition “%(name)s” does not hold. Required: %(required)s, observed: %(observed)s.")
+        return str(sentence % run.decision)
+    if run.code == "stopped":
+        return _("an action ended the run early: %(reason)s") % {"reason": run.detail}
+    if run.detail and (with_errors or run.code not in _QUOTES_ERROR):
+        return run.detail
+    if run.code:
+        return reason_for_code(run.code) + "."
+    done = run.steps_succeeded
+    return ngettext("%d action was performed.", "%d actions were performed.", done) % done
+
+
+def _what_is_next(run: Run, steps: list[Step]) -> str:
+    if run.status == Run.Status.RUNNING:
+        return _("a worker is performing it.")
+    if not _is_early(run):
+        return _("the next free worker takes it further.")
+    until = moment(run.due_at)
+    failed_before = [step for step in steps if step.status == Step.Status.WAITING]
+    if failed_before:
+        return _("an action failed and is tried again on %(moment)s.") % {"moment": until}
+    if run.started_at is None:
+        return _("it starts on %(moment)s.") % {"moment": until}
+    return _("it goes on, on %(moment)s.") % {"moment": until}
+
+
+def _is_early(run: Run) -> bool:
+    return run.status != Run.Status.RUNNING and run.due_at is not None and run.due_at > timezone.now()
+
+
+def type_in_words(type_: str) -> str:
+    """What people call the component type; its label where its class is not installed."""
+    try:
+        return str(apps.get_model(type_)._meta.verbose_name)
+    except (LookupError, ValueError):
+        return _("“%(type)s”, which is not installed") % {"type": type_}
+
+
+def moment(value: datetime | None) -> str:
+    """The time to the second: what happens in a run is seldom minutes apart."""
+    if value is None:
+        return ""
+    local = timezone.localtime(value)
+    return f"{date_format(local, 'DATE_FORMAT')} {date_format(local, 'H:i:s')}"
+
+
+def existing(record: Any, name: str) -> Any:
+    """What the record's past reference refers to; None if that is gone."""
+    try:
+        return getattr(record, name)
+    except ObjectDoesNotExist:
+        return None
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """A step as a line of the table."""
+
+    step: Step
+
+    @property
+    def action(self) -> str:
+        action = existing(self.step, "action")
+        return str(capfirst(str(action or type_in_words(self.step.type))))
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether the trigger does not have the action any more."""
+        return existing(self.step, "action") is None
+
+    @property
+    def began(self) -> str:
+        return moment(self.step.started_at)
+
+    @property
+    def ended(self) -> str:
+        return moment(self.step.ended_at)
