@@ -83,16 +83,21 @@ def excluded(definition: Definition, keys: Collection[Any], using: str) -> dict[
 
 def denied(definition: Definition, user: Any, context: Callable[[], Mapping[str, Any]]) -> Decision | None:
     """The first condition written in Python that does not allow the user; None if all do."""
-    using = user._state.db
     for condition in definition.conditions:
-        if not asks_user_by_user(condition):
-            continue
-        try:
-            if not guarded(lambda c=condition: c.allows(user, context()), using):  # type: ignore[misc]
-                return _decision(condition, user, None, using)
-        except Exception as error:
-            return _error(condition, error, using)
+        if asks_user_by_user(condition) and (decision := not_allowed(condition, user, context)):
+            return decision
     return None
+
+
+def not_allowed(condition: Condition, user: Any, context: Callable[[], Mapping[str, Any]]) -> Decision | None:
+    """Why a condition written in Python does not allow the user; None if it does."""
+    using = user._state.db
+    try:
+        if guarded(lambda: condition.allows(user, context()), using):
+            return None
+    except Exception as error:
+        return _error(condition, error, using)
+    return _decision(condition, user, None, using)
 
 
 def guarded(question: Callable[[], Result], using: str) -> Result:
@@ -109,6 +114,7 @@ def is_outage(error: Exception, using: str) -> bool:
 
 
 def kept_out(condition: Condition | Trigger, keys: Collection[Any], using: str) -> dict[Any, Decision]:
+    """Those of the users whom the filter of the condition leaves out, and why."""
     try:
         held = guarded(lambda: _keys_of(condition.filter_user_queryset(users(using).filter(pk__in=keys))), using)
     except Exception as error:
@@ -119,28 +125,36 @@ def kept_out(condition: Condition | Trigger, keys: Collection[Any], using: str) 
     if isinstance(condition, Trigger):
         detail = _("The filter of the trigger “%(trigger)s” leaves the user out.") % {"trigger": condition}
         return dict.fromkeys(left_out, Decision("condition_failed", detail))
-    activities = {
-        activity.user_id: activity
-        for activity in rows(Activity, using).filter(trigger_id=condition.trigger_id, user_id__in=left_out)
-    }
+    activities = activities_of(condition.trigger_id, left_out, using)
     return {
         user.pk: _decision(condition, user, activities.get(user.pk), using)
         for user in users(using).filter(pk__in=left_out)
     }
 
 
+def activities_of(trigger_id: int, keys: Collection[Any], using: str) -> dict[Any, Activity]:
+    """What the trigger did to those users so far, by user."""
+    found = rows(Activity, using).filter(trigger_id=trigger_id, user_id__in=keys)
+    return {activity.user_id: activity for activity in found}
+
+
+def observed(condition: Condition, user: Any, activity: Activity | None, using: str) -> str:
+    """What the condition finds of the user, in words."""
+    return str(guarded(lambda: condition.observe(user, activity), using))
+
+
 def _decision(condition: Condition, user: Any, activity: Activity | None, using: str) -> Decision:
     try:
-        observed = str(guarded(lambda: condition.observe(user, activity), using))
+        found = observed(condition, user, activity, using)
         required = str(condition.requirement)
     except Exception as error:
         return _error(condition, error, using)
-    if observed:
+    if found:
         detail = _("The condition “%(condition)s” does not hold. Required: %(required)s. Observed: %(observed)s.")
     else:
         detail = _("The condition “%(condition)s” does not hold.")
-    values = {"condition": condition, "required": required, "observed": observed}
-    return Decision(condition.code, detail % values, condition, required, observed)
+    values = {"condition": condition, "required": required, "observed": found}
+    return Decision(condition.code, detail % values, condition, required, found)
 
 
 def _error(condition: Condition | Trigger, error: Exception, using: str) -> Decision:
@@ -156,17 +170,18 @@ def _error(condition: Condition | Trigger, error: Exception, using: str) -> Deci
 
 def _filtering(definition: Definition) -> list[Condition | Trigger]:
     """The conditions that filter querysets, and the trigger if its class has a filter of its own."""
-    found: list[Condition | Trigger] = [
-        condition
-        for condition in definition.conditions
-        if type(condition).filter_user_queryset is not Condition.filter_user_queryset
-    ]
-    if type(definition.trigger).filter_user_queryset is not Trigger.filter_user_queryset:
-        found.append(definition.trigger)
-    return found
+    components: list[Condition | Trigger] = [*definition.conditions, definition.trigger]
+    return [component for component in components if filters_users(component)]
+
+
+def filters_users(component: Condition | Trigger) -> bool:
+    """Whether the component's class has its own say about querysets of users."""
+    base = Trigger if isinstance(component, Trigger) else Condition
+    return type(component).filter_user_queryset is not base.filter_user_queryset
 
 
 def asks_user_by_user(condition: Condition) -> bool:
+    """Whether the condition's class decides in Python."""
     kind = type(condition)
     return kind.allows is not Condition.allows or kind.is_satisfied is not Condition.is_satisfied
 

@@ -204,8 +204,8 @@ class Firing:
 def _record(firing: Firing) -> Occurrence:
     using = clock.alias()
     with transaction.atomic(using=using):
-        occurrence = _new_occurrence(firing)
-        matches = [] if occurrence.code else _match(firing, occurrence, using)
+        occurrence = new_occurrence(firing)
+        matches = [] if occurrence.code else match_events(firing, occurrence, using)
         runs: list[Run] = []
         named = _few_named_users(firing)
         if named:
@@ -233,7 +233,8 @@ def _few_named_users(firing: Firing) -> NamedUsers | None:
     return named if isinstance(named, NamedUsers) and len(named.keys) <= AudienceChunk.SIZE else None
 
 
-def _new_occurrence(firing: Firing) -> Occurrence:
+def new_occurrence(firing: Firing) -> Occurrence:
+    """The occurrence, not yet written; with a code if it may start nothing."""
     cause = current_step()
     occurrence = Occurrence(
         type=label(firing.type),
@@ -283,7 +284,7 @@ def _insert_or_find(occurrence: Occurrence, using: str) -> Occurrence:
     return first
 
 
-def _match(firing: Firing, occurrence: Occurrence, using: str) -> list[Match]:
+def match_events(firing: Firing, occurrence: Occurrence, using: str) -> list[Match]:
     """The configured events that happened; each is noted in ``occurrence.matches``, as are those that did not."""
     if firing.event is not None:
         events = [firing.event]
