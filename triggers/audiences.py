@@ -89,6 +89,8 @@ def user_key(named: Any) -> Any:
             raise ValidationError("not a key")
         key = field.to_python(named)
         field.run_validators(key)
+        if isinstance(key, int) and str(key) != str(named):
+            raise ValidationError("not a key")  # int() takes more than numbers: “1_0”, “ 1 ”
     except (ValidationError, ValueError, TypeError, OverflowError):
         raise UserInvalid(f"{named!r} cannot be the primary key of a user.") from None
     return key

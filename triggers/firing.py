@@ -297,7 +297,7 @@ def match_events(firing: Firing, occurrence: Occurrence, using: str) -> list[Mat
             continue
         definition = definitions[event.trigger_id]
         event.trigger = definition.trigger
-        code, detail = definition.obstacle or _concerns(event, firing, using)
+        code, detail = definition.obstacle or _beyond_all_dates(event, firing) or _concerns(event, firing, using)
         occurrence.matches.append(
             {
                 "event": event.pk,
@@ -310,6 +310,14 @@ def match_events(firing: Firing, occurrence: Occurrence, using: str) -> list[Mat
         if code == MATCHED:
             matches.append(Match(occurrence, event, definition, firing.due_at(event), firing.now))
     return matches
+
+
+def _beyond_all_dates(event: Event, firing: Firing) -> tuple[str, str] | None:
+    try:
+        firing.due_at(event)
+    except OverflowError:
+        return "delay_too_long", "The delay of the event leads beyond the last date there is."
+    return None
 
 
 def _concerns(event: Event, firing: Firing, using: str) -> tuple[str, str]:

@@ -26,6 +26,8 @@ def event_type(type_: type[Event] | str) -> type[Event]:
             model = apps.get_model(type_)
         except (LookupError, ValueError):
             raise UnknownEventType(f"No installed event type is called “{type_}”.") from None
+        if label(model) != type_:
+            raise UnknownEventType(f"No installed event type is called “{type_}”; did you mean “{label(model)}”?")
     if not (isinstance(model, type) and issubclass(model, Event)):
         raise UnknownEventType(f"{type_!r} is not an event type: it must be a subclass of Event.")
     if model is Event:

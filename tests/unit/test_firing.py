@@ -95,12 +95,15 @@ def test_nobody_is_an_audience_too():
     ("changes", "error", "code", "argument"),
     [
         ({"event_type": "app.Nothing"}, UnknownEventType, "event_type_unknown", "type"),
+        ({"event_type": "probe.probeevent"}, UnknownEventType, "event_type_unknown", "type"),
         ({"event_type": "nothing"}, UnknownEventType, "event_type_unknown", "type"),
         ({"event_type": "app.Task"}, UnknownEventType, "event_type_unknown", "type"),
         ({"event_type": Task}, UnknownEventType, "event_type_unknown", "type"),
         ({"event_type": Event}, UnknownEventType, "event_type_unknown", "type"),
         ({"event_type": 7}, UnknownEventType, "event_type_unknown", "type"),
         ({"users": "ada"}, UserInvalid, "user_invalid", "users"),
+        ({"users": ["1_0"]}, UserInvalid, "user_invalid", "users"),
+        ({"users": [" 1"]}, UserInvalid, "user_invalid", "users"),
         ({"users": [None]}, UserInvalid, "user_invalid", "users"),
         ({"users": [True]}, UserInvalid, "user_invalid", "users"),
         ({"users": [1.5]}, UserInvalid, "user_invalid", "users"),
@@ -182,6 +185,13 @@ def test_what_is_due_already_is_due_at_once(ada):
     a_trigger(RecordEffectAction(), event=ProbeEvent(delay=timedelta(hours=1)))
     run = fire(ProbeEvent, users=ada, occurred_at=timezone.now() - timedelta(days=1)).runs.get()
     assert run.due_at is None
+
+
+def test_a_delay_beyond_all_dates_concerns_its_trigger_only(ada):
+    a_trigger(RecordEffectAction(), name="never", event=ProbeEvent(delay=timedelta(days=5000 * 365)))
+    a_trigger(RecordEffectAction(), name="now")
+    occurrence = fire(ProbeEvent, users=ada, delay=timedelta(days=4000 * 365))
+    assert [match["code"] for match in occurrence.matches] == ["delay_too_long", "matched"]
 
 
 def test_should_be_fired_decides_for_one_configured_event(ada):

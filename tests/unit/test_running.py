@@ -240,7 +240,8 @@ class TestAttempts:
         trigger = a_trigger(probe.RaisingAction(), probe.RecordEffectAction())
         (run,) = run_to_the_end(fire(probe.ProbeEvent, users=ada))
         assert (run.status, run.code) == ("failed", "action_failed")
-        assert "after 2 of 2 attempts: RuntimeError: it does not work" in run.detail
+        assert run.detail.endswith("failed after 2 of 2 attempts (RuntimeError).")
+        assert run.steps.get().error_message == "it does not work"
         assert steps(run) == [(0, "RaisingAction", "failed", 2)]
         assert counted(trigger) == {ada.pk: 0}
         assert Activity.objects.get().last_action_datetime is None

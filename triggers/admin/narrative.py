@@ -41,9 +41,6 @@ REASONS: Final[Mapping[str, StrOrPromise]] = {
     "worker_lost": gettext_lazy("the workers that performed it died or did not answer"),
 }
 
-#: Codes whose detail quotes an error: for those who may see the details of errors.
-_QUOTES_ERROR: Final = frozenset({"action_failed"})
-
 
 def reason_for_code(code: str) -> str:
     return str(REASONS.get(code) or code.replace("_", " "))
@@ -56,7 +53,7 @@ def known_codes() -> list[str]:
 
 
 def short_reason(run: Run) -> str:
-    """Why, in a few words; never the details of an error. Blank if the run simply went through, or can go on."""
+    """Why, in a few words. Blank if the run simply went through, or can go on."""
     if run.is_open:
         return _("until %(moment)s") % {"moment": moment(run.due_at)} if _is_early(run) else ""
     if run.decision and run.code != "condition_error":
@@ -68,12 +65,12 @@ def short_reason(run: Run) -> str:
     return run.detail
 
 
-def story(run: Run, steps: list[Step], *, with_errors: bool) -> str:
+def story(run: Run, steps: list[Step]) -> str:
     """What has happened and why, as a sentence or two."""
-    return f"{capfirst(run.get_status_display())}: {_explanation(run, steps, with_errors)}"
+    return f"{capfirst(run.get_status_display())}: {_explanation(run, steps)}"
 
 
-def _explanation(run: Run, steps: list[Step], with_errors: bool) -> str:
+def _explanation(run: Run, steps: list[Step]) -> str:
     if run.is_open:
         return _what_is_next(run, steps)
     if run.decision and run.decision["observed"]:
@@ -81,7 +78,7 @@ def _explanation(run: Run, steps: list[Step], with_errors: bool) -> str:
         return str(sentence % run.decision)
     if run.code == "stopped":
         return _("an action ended the run early: %(reason)s") % {"reason": run.detail}
-    if run.detail and (with_errors or run.code not in _QUOTES_ERROR):
+    if run.detail:
         return run.detail
     if run.code:
         return reason_for_code(run.code) + "."

@@ -160,7 +160,7 @@ class RunAdmin(ModelAdmin):
         may_see_details = request.user.has_perm("triggers.view_context")
         context |= {
             "run": obj,
-            "story": narrative.story(obj, steps, with_errors=may_see_details),
+            "story": narrative.story(obj, steps),
             "steps": [narrative.StepLine(step) for step in steps],
             "may_see_details": may_see_details,
             "occurred": narrative.moment(obj.occurrence.occurred_at),

@@ -238,8 +238,10 @@ def _after_final_failure(lease: Lease, attempt: Attempt, details: Fields) -> Fie
         more = _unless_more(lease, attempt, failures=attempt.work.failures + 1)
         if not more or run.steps_succeeded:
             return fields | more
-    detail = f"The action “{action}” failed after {attempt.number} of {action.max_attempts} attempts: "
-    detail += f"{details['error_type']}: {details['error_message']}"
+    detail = (
+        f"The action “{action}” failed after {attempt.number} of {action.max_attempts} attempts "
+        f"({details['error_type']})."
+    )
     return fields | _give_back_unproven(lease, run) | ended(lease, Run.Status.FAILED, "action_failed", detail)
 
 

@@ -1,0 +1,49 @@
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.acceptance.scenario import a_trigger, effects, outcomes, people, repeated_effects, wait_for_runs
+from tests.probe.models import RecordEffectAction
+from tests.servers.brokers import Broker
+from tests.servers.redis import Redis
+from tests.servers.worker import StartWorker
+from triggers import fire
+from triggers.models import Run
+
+pytestmark = pytest.mark.parametrize("broker", ["redis"], indirect=True)
+
+
+def test_what_is_fired_while_the_broker_is_down_is_performed_once_when_it_is_back(
+    broker: Broker, start_worker: StartWorker
+) -> None:
+    users = people(200)
+    a_trigger(RecordEffectAction())
+    start_worker()
+
+    broker.stop()
+    for user in users:
+        fire("probe.ProbeEvent", users=user)
+    assert Run.objects.count() == 200
+    assert effects() == {}
+
+    broker.start()
+    wait_for_runs(200, timeout=120)
+    assert outcomes() == {"succeeded": 200}
+    assert effects() == {"effect": 200}
+    assert repeated_effects() == []
+
+
+@pytest.mark.parametrize("silence", [Redis.stop, Redis.pause], ids=["refuses", "does not answer"])
+def test_firing_takes_two_seconds_at_most_when_the_broker_is_down(
+    silence: Callable[[Redis], None], redis_server: Redis, broker: Broker, transactional_db: None
+) -> None:
+    person, other = people(2)
+    a_trigger(RecordEffectAction())
+    fire("probe.ProbeEvent", users=person)  # a connection is open
+    silence(redis_server)
+
+    began = time.monotonic()
+    fire("probe.ProbeEvent", users=other)
+    assert time.monotonic() - began < 2.5
+    assert Run.objects.open().count() == 2

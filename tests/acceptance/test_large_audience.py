@@ -1,0 +1,38 @@
+import pytest
+from django.contrib.auth.models import User
+
+from tests.acceptance.scenario import a_trigger, outcomes, people, wait_for_runs
+from tests.probe.models import BulkEffectAction, Effect, UsernameCondition
+from tests.servers.worker import StartWorker
+from tests.waiting import wait_until
+from triggers import fire
+from triggers.models import Occurrence, Run
+
+AUDIENCE = 50_000
+
+
+def wait_for_more_runs_than(number: int) -> None:
+    wait_until(lambda: Run.objects.count() > number, message=outcomes)
+
+
+@pytest.mark.timeout(600)
+def test_every_user_of_a_large_audience_is_served_once_though_the_worker_is_killed(
+    start_worker: StartWorker,
+) -> None:
+    people(AUDIENCE)
+    people(1_000, prefix="somebody else")
+    a_trigger(BulkEffectAction(), conditions=[UsernameCondition(prefix="person")])
+    worker = start_worker()
+
+    fire("probe.ProbeEvent", users=User.objects.all())
+    for expanded in (AUDIENCE // 20, AUDIENCE // 2):
+        wait_for_more_runs_than(expanded)
+        worker.kill()
+        assert Run.objects.count() < AUDIENCE  # in the middle of the expansion
+        worker.start()
+
+    wait_for_runs(AUDIENCE, timeout=480)
+    assert Occurrence.objects.count() == 1
+    assert outcomes() == {"succeeded": AUDIENCE}
+    assert Effect.objects.count() == AUDIENCE
+    assert Effect.objects.values("user_pk").distinct().count() == AUDIENCE

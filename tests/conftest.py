@@ -1,0 +1,108 @@
+"""The fixtures that give a test its database, broker and workers: real ones, started when needed."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from types import MappingProxyType
+
+import pytest
+from pytest_django import Settings
+
+from tests.plugin import FOLDER, POSTGRESQL
+from tests.servers.brokers import Broker, FilesystemBroker, point_this_process_at
+from tests.servers.rabbitmq import RabbitMQ
+from tests.servers.redis import Redis
+from tests.servers.worker import StartWorker, Worker, environment
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
+    """The database server runs; pytest-django asks for this before it makes the test database."""
+    if POSTGRESQL in request.config.stash:
+        request.config.stash[POSTGRESQL].start()
+
+
+@pytest.fixture(scope="session")
+def redis_server(request: pytest.FixtureRequest) -> Iterator[Redis]:
+    """A Redis server, not started yet."""
+    server = Redis(request.config.stash[FOLDER])
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server(request: pytest.FixtureRequest) -> Iterator[RabbitMQ]:
+    """A RabbitMQ node, not started yet."""
+    server = RabbitMQ(request.config.stash[FOLDER])
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+    """
+    Celery publishes from this process to a running, empty broker.
+
+    Redis with PostgreSQL and the filesystem with SQLite, unless the test names others:
+    ``parametrize("broker", ["redis", "filesystem"], indirect=True)``.
+    """
+    default = "redis" if POSTGRESQL in request.config.stash else "filesystem"
+    broker: Broker
+    match getattr(request, "param", default):
+        case "redis" | "rabbitmq" as name:
+            broker = request.getfixturevalue(f"{name}_server")
+        case "filesystem":
+            broker = FilesystemBroker(tmp_path / "broker")
+        case other:
+            raise ValueError(f"no such broker: {other}")
+    broker.stop()
+    broker.start()
+    point_this_process_at(broker.url)
+    yield broker
+    point_this_process_at(f"filesystem://{request.config.stash[FOLDER]}/broker")
+
+
+@pytest.fixture
+def random(request: pytest.FixtureRequest) -> Random:
+    """Random numbers that ``--seed`` with the seed printed in the header gives again."""
+    return Random(f"{request.config.getoption('seed')} {request.node.name}")
+
+
+@pytest.fixture
+def quick(settings: Settings) -> None:
+    """Abandoned and undelivered work is found within a second or three, here and in workers started here."""
+    settings.TRIGGERS_LEASE = timedelta(seconds=3)
+    settings.TRIGGERS_SWEEP_INTERVAL = timedelta(seconds=1)
+    settings.TRIGGERS_HANDOVER_GRACE = timedelta(seconds=1)
+
+
+@pytest.fixture
+def start_worker(quick: None, broker: Broker, transactional_db: None, tmp_path: Path) -> Iterator[StartWorker]:
+    """Starts workers on the test's database and broker, with the settings as they are at that time."""
+    workers: list[Worker] = []
+
+    def start_worker(
+        *, pool: str = "prefork", concurrency: int = 2, env: Mapping[str, str] = MappingProxyType({})
+    ) -> Worker:
+        worker = Worker(
+            log=tmp_path / f"worker{len(workers) + 1}.log",
+            env={**environment(broker.url, tmp_path), **env},
+            pool=pool,
+            concurrency=concurrency,
+        )
+        workers.append(worker)
+        worker.start()
+        return worker
+
+    yield start_worker
+    for worker in workers:
+        worker.kill()
+        # Seen only when the test has failed, as everything captured.
+        print(f"--- {worker.log.name}\n{worker.output()}")
+
+
+@pytest.fixture
+def worker(start_worker: StartWorker) -> Worker:
+    """A worker with two processes."""
+    return start_worker()

@@ -1,0 +1,318 @@
+"""
+Components that leave traces and misbehave on purpose, for tests only.
+
+Tests run in another process than the workers, so what an action did is a row (`Effect`) or a line in a
+file, and what it is to do the first time only is remembered in a folder (`Misbehaving`).
+"""
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models import QuerySet
+
+from triggers import current_step, fire, flow
+from triggers.exceptions import PermanentError, RetryAfter
+from triggers.models import Action, Activity, Call, Condition, Event
+
+
+class Effect(models.Model):
+    """Something was done for a user. No constraint: done twice is two rows."""
+
+    key = models.CharField(max_length=64)
+    user_pk = models.BigIntegerField()
+    label = models.CharField(max_length=64)
+    pid = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.label} for {self.user_pk} in {self.key}"
+
+
+def new_effect(user: Any, label: str, key: str | None = None) -> Effect:
+    if key is None:
+        step = current_step()
+        key = (step and step.key) or ""
+    return Effect(key=key, user_pk=user.pk, label=label, pid=os.getpid())
+
+
+class ProbeEvent(Event):
+    """Happens when a test says so."""
+
+
+class PickyEvent(Event):
+    """Cannot tell whether it should be fired."""
+
+    def should_be_fired(self, **context: Any) -> bool:
+        raise RuntimeError("cannot tell")
+
+
+class RaisingCondition(Condition):
+    """Raises for users whose name is among those of the field, one per line."""
+
+    usernames = models.TextField(blank=True)
+
+    def is_satisfied(self, user: Any) -> bool:
+        if user.username in self.usernames.split():
+            raise RuntimeError("cannot decide")
+        return True
+
+
+class UsernameCondition(Condition):
+    """Holds for users whose name begins with the prefix."""
+
+    prefix = models.CharField(max_length=64)
+
+    def filter_user_queryset(self, user_queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return user_queryset.filter(username__startswith=self.prefix)
+
+
+class ContextCondition(Condition):
+    """Holds if the context has the key."""
+
+    key = models.CharField(max_length=64)
+
+    def allows(self, user: Any, context: Any) -> bool:
+        return self.key in context
+
+
+class ProbeAction(Action):
+    """Is to take no more than two seconds, so that an abandoned run's lease ends soon."""
+
+    timeout = timedelta(seconds=2)
+
+    class Meta:
+        abstract = True
+
+
+class RecordEffectAction(ProbeAction):
+    """Records an effect."""
+
+    label = models.CharField(max_length=64, default="effect")
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        new_effect(user, self.label).save()
+
+
+class ExternalEffectAction(ProbeAction):
+    """Appends the step's key to a file: an effect outside the database."""
+
+    atomic = False
+
+    path = models.CharField(max_length=500)
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        step = current_step()
+        assert step is not None
+        with open(self.path, "a") as lines:
+            lines.write(f"{step.key}\n")
+
+
+class BulkEffectAction(ProbeAction):
+    """Records the effects of a chunk with one INSERT; raises if one of the users is called `broken`."""
+
+    label = models.CharField(max_length=64, default="bulk")
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        if user.username == "broken":
+            raise PermanentError("broken")
+        new_effect(user, self.label).save()
+
+    def perform_many(self, calls: Sequence[Call]) -> None:
+        if any(call.user.username == "broken" for call in calls):
+            raise RuntimeError("one is broken")
+        Effect.objects.bulk_create(new_effect(call.user, self.label, call.key) for call in calls)
+
+
+class Misbehaving(ProbeAction):
+    """Counts its attempts at each step in a folder, where neither a rollback nor a SIGKILL undoes it."""
+
+    backoff = timedelta(seconds=0.2)
+
+    folder = models.CharField(max_length=500)
+    label = models.CharField(max_length=64, default="effect")
+
+    class Meta:
+        abstract = True
+
+    def attempt(self) -> int:
+        """Return 1 in the first attempt at this step, 2 in the second, and so on."""
+        step = current_step()
+        assert step is not None
+        assert step.key is not None
+        return self.count(step.key)
+
+    def count(self, name: str) -> int:
+        path = Path(self.folder) / f"{self.pk}-{name.replace(':', '-')}"
+        with path.open("ab") as attempts:
+            attempts.write(b".")
+            return attempts.tell()
+
+
+class FlakyAction(Misbehaving):
+    """Fails the first times after having done its work, then succeeds."""
+
+    max_attempts = 5
+
+    fail_times = models.PositiveIntegerField(default=2)
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        new_effect(user, self.label).save()
+        attempt = self.attempt()
+        if attempt <= self.fail_times:
+            raise RuntimeError(f"attempt {attempt} fails")
+
+
+class ImpatientAction(Misbehaving):
+    """Asks once to be tried again after a while, then succeeds."""
+
+    seconds = models.FloatField(default=1)
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        if self.attempt() == 1:
+            raise RetryAfter(self.seconds)
+        new_effect(user, self.label).save()
+
+
+class SlowAction(ProbeAction):
+    """Takes its time between two effects, in the same transaction."""
+
+    seconds = models.FloatField(default=0.1)
+    label = models.CharField(max_length=64, default="effect")
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        new_effect(user, f"{self.label} begun").save()
+        time.sleep(self.seconds)
+        new_effect(user, self.label).save()
+
+
+class KillWorkerAction(Misbehaving):
+    """Kills the process that performs it after having done its work: always, or in the first attempt."""
+
+    always = models.BooleanField(default=True)
+    victim = models.CharField(max_length=64, blank=True, help_text="Only for the user of this name.")
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        new_effect(user, self.label).save()
+        if self.victim in ("", user.username) and (self.attempt() == 1 or self.always):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class StopWorkerAction(Misbehaving):
+    """Stops the process that performs it (SIGSTOP) after having done its work in the first attempt."""
+
+    victim = models.CharField(max_length=64, blank=True, help_text="Only for the user of this name.")
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        new_effect(user, self.label).save()
+        if self.victim in ("", user.username) and self.attempt() == 1:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class GateAction(ProbeAction):
+    """Waits until a file is there, outside of a transaction."""
+
+    atomic = False
+    timeout = timedelta(seconds=60)
+
+    path = models.CharField(max_length=500)
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        new_effect(user, "at the gate").save()
+        while not Path(self.path).exists():
+            time.sleep(0.05)
+        new_effect(user, "past the gate").save()
+
+
+class DecliningAction(Misbehaving):
+    """Declines the first times it is performed for a user, whatever the run."""
+
+    times = models.PositiveIntegerField(default=1)
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        if self.count(f"user{user.pk}") <= self.times:
+            time.sleep(0.5)  # long enough for the others to find the place taken
+            raise Activity.Cancel("not now")
+        new_effect(user, self.label).save()
+
+
+class HangingAction(ProbeAction):
+    """Never returns."""
+
+    max_attempts = 1
+    timeout = timedelta(seconds=1)
+
+    victim = models.CharField(max_length=64, blank=True, help_text="Only for the user of this name.")
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        new_effect(user, "hanging").save()
+        while self.victim in ("", user.username):
+            time.sleep(0.1)
+
+
+class RaisingAction(ProbeAction):
+    """Fails every time, in two attempts."""
+
+    max_attempts = 2
+    backoff = timedelta(seconds=0.2)
+
+    victim = models.CharField(max_length=64, blank=True, help_text="Only for the user of this name.")
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        new_effect(user, "raising").save()
+        if self.victim in ("", user.username):
+            raise RuntimeError("it does not work")
+
+
+class RefusingAction(ProbeAction):
+    """Fails for good in the first attempt."""
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        raise PermanentError("it will never work")
+
+
+class NonsenseAction(ProbeAction):
+    """Returns what no action may return."""
+
+    max_attempts = 1
+
+    def perform(self, user: Any, context: dict[str, Any]) -> Any:
+        new_effect(user, "nonsense").save()
+        return 42
+
+
+class WaitAction(ProbeAction):
+    """Lets the run wait before its next action."""
+
+    seconds = models.FloatField(default=1)
+
+    def perform(self, user: Any, context: dict[str, Any]) -> flow.Wait:
+        return flow.Wait(timedelta(seconds=self.seconds))
+
+
+class StopAction(ProbeAction):
+    """Ends the run."""
+
+    def perform(self, user: Any, context: dict[str, Any]) -> flow.Stop:
+        return flow.Stop("that is enough")
+
+
+class ChainAction(ProbeAction):
+    """Fires `ProbeEvent` for the same user again, at once or after its transaction has committed."""
+
+    on_commit = models.BooleanField(default=False)
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        new_effect(user, "chain").save()
+        if self.on_commit:
+            transaction.on_commit(lambda: self._fire(user))
+        else:
+            self._fire(user)
+
+    def _fire(self, user: Any) -> None:
+        fire(ProbeEvent, users=user)

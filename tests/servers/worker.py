@@ -1,0 +1,109 @@
+"""A Celery worker of the test project as a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+from django.conf import settings
+from django.db import connection
+
+from tests.servers.processes import end, signal_group, spawn
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def environment(broker_url: str, folder: Path) -> dict[str, str]:
+    """Return what another process needs to share the test's database, broker and settings."""
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        database_url = f"sqlite:///{database['NAME']}"
+    else:
+        address = f"{database['HOST']}:{database['PORT']}"
+        database_url = f"postgresql://{database['USER']}@{address}/{database['NAME']}"
+    return {
+        **os.environ,
+        **{name: _as_text(getattr(settings, name)) for name in dir(settings) if name.startswith("TRIGGERS_")},
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "default",
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "DATABASE_URL": database_url,
+        "CELERY_BROKER_URL": broker_url,
+        "EMAIL_FILE_PATH": str(folder / "mail"),
+    }
+
+
+def _as_text(value: object) -> str:
+    return str(value.total_seconds()) if isinstance(value, timedelta) else str(value)
+
+
+class Worker:
+    """Ready when `start` returns; its output goes to `log`, which a failed test shows."""
+
+    def __init__(self, *, log: Path, env: Mapping[str, str], pool: str = "prefork", concurrency: int = 2) -> None:
+        self.log = log
+        self.env = env
+        # Without mingle, or each start waits a second for other workers to answer.
+        self.options = [
+            "--pool",
+            pool,
+            "--concurrency",
+            str(concurrency),
+            "--loglevel",
+            "INFO",
+            "--without-mingle",
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """The worker takes messages."""
+        seen = self.log.stat().st_size if self.log.exists() else 0
+        # No event may be missed by one worker because another has the same name.
+        name = f"{self.log.stem}@%h"
+        command = [sys.executable, "-m", "celery", "-A", "tests.app", "worker", "-n", name, *self.options]
+        self._process = spawn(command, log=self.log, env=self.env, cwd=ROOT)
+        wait_until(lambda: self._is_ready(seen), message=lambda: f"the worker:\n{self.output()}")
+
+    def _is_ready(self, seen: int) -> bool:
+        if not self.is_alive:
+            raise RuntimeError(f"the worker ended at once:\n{self.output()}")
+        with self.log.open("rb") as log:
+            log.seek(seen)
+            return b" ready." in log.read()
+
+    def kill(self) -> None:
+        """The worker and its pool are gone as if the machine had lost power."""
+        if self._process is not None:
+            signal_group(self._process, signal.SIGKILL)
+            self._process.wait()
+
+    def stop(self, *, timeout: float = 20) -> None:
+        """The worker has finished what it had begun and ended, or was killed after ``timeout`` seconds."""
+        if self._process is not None:
+            signal_group(self._process, signal.SIGCONT)
+            end(self._process, signal.SIGTERM, timeout=timeout)
+
+    def output(self, *, lines: int = 200) -> str:
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+class StartWorker(Protocol):
+    """Start a worker with this pool and number of processes or threads; ``env`` adds to its environment."""
+
+    def __call__(self, *, pool: str = ..., concurrency: int = ..., env: Mapping[str, str] = ...) -> Worker: ...

@@ -1,0 +1,20 @@
+"""
+The example project's settings as the tests use them: with the probe app, and with the settings of
+triggers taken from the environment, durations in seconds, so that a test can set them for the
+workers it starts.
+"""
+
+import os
+from datetime import timedelta
+
+from tests.app.settings import *  # noqa: F403
+from tests.app.settings import INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.probe"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
+
+for _name, _text in os.environ.items():
+    if _name in ("TRIGGERS_LEASE", "TRIGGERS_SWEEP_INTERVAL", "TRIGGERS_HANDOVER_GRACE"):
+        globals()[_name] = timedelta(seconds=float(_text))
+    elif _name in ("TRIGGERS_MAX_LOSSES", "TRIGGERS_MAX_DEPTH", "TRIGGERS_CHUNK_SIZE"):
+        globals()[_name] = int(_text)
