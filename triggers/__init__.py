@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from triggers.execution import current_step as current_step
+    from triggers.firing import afire as afire
     from triggers.firing import fire as fire
 
 __version__ = "2.0.0.dev0"
-__all__ = ["current_step", "fire"]
+__all__ = ["afire", "current_step", "fire"]
 
-_PUBLIC = {"fire": "triggers.firing", "current_step": "triggers.execution"}
+_PUBLIC = {"fire": "triggers.firing", "afire": "triggers.firing", "current_step": "triggers.execution"}
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "TRIGGERS_LEASE": timedelta(minutes=2),
     "TRIGGERS_MAX_DEPTH": 10,
     "TRIGGERS_MAX_LOSSES": 3,
+    "TRIGGERS_RETENTION": timedelta(days=90),
     "TRIGGERS_SWEEP_INTERVAL": timedelta(seconds=5),
 }
 
@@ -59,6 +60,12 @@ def max_depth() -> int:
 def max_losses() -> int:
     """How many workers may die over one run before it fails with ``worker_lost``."""
     return int(_read("TRIGGERS_MAX_LOSSES"))
+
+
+def retention() -> timedelta | None:
+    """How long ended runs are kept; None is for ever."""
+    retention: timedelta | None = _read("TRIGGERS_RETENTION")
+    return retention
 
 
 def sweep_interval() -> timedelta:

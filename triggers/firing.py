@@ -16,6 +16,7 @@ from functools import cached_property, partial
 from typing import Any, Final
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -74,6 +75,10 @@ def fire(
         fired_by=fired_by,
     )
     return _record(firing)
+
+
+#: As :func:`fire`, for async code.
+afire = sync_to_async(fire)
 
 
 def fire_event(event: Event, *, users: Any, context: Mapping[str, Any]) -> Occurrence:

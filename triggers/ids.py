@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from datetime import datetime
 from uuid import UUID
 
 
@@ -13,3 +14,8 @@ def uuid7() -> UUID:
     fraction = (nanoseconds << 12) // 1_000_000
     value = (milliseconds << 80) | (0x7 << 76) | (fraction << 64) | (0b10 << 62) | secrets.randbits(62)
     return UUID(int=value)
+
+
+def first_uuid7(moment: datetime) -> UUID:
+    """The id that sorts before all that are made at the moment or later, and after those made before."""
+    return UUID(int=(int(moment.timestamp() * 1000) << 80) | (0x7 << 76) | (0b10 << 62))

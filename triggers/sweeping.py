@@ -1,5 +1,5 @@
 """
-The sweep: due, abandoned and undelivered work goes to its engine (again).
+The sweep: due, abandoned and undelivered work goes to its engine (again), and what is past its time is pruned.
 
 Each engine's worker calls it every ``TRIGGERS_SWEEP_INTERVAL`` for its own engine. It looks at
 ``next_handover_at`` alone, so it needs no watermark: rows of transactions that commit late are found like any.
@@ -7,6 +7,7 @@ Each engine's worker calls it every ``TRIGGERS_SWEEP_INTERVAL`` for its own engi
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,10 +20,13 @@ from django.db.models import F, QuerySet
 from triggers import clock, conf, engines
 from triggers.handover import backoff
 from triggers.models import AudienceChunk, Run
+from triggers.pruning import prune
 
 #: How many rows one round takes, and how many rounds one sweep: what is left is the next sweep's.
 BATCH: Final = 1000
 ROUNDS: Final = 10
+#: How often a process prunes at most.
+PRUNE_SECONDS: Final = 60.0
 
 Row = TypeVar("Row", Run, AudienceChunk)
 
@@ -43,7 +47,19 @@ def sweep(engine_name: str) -> int:
         handed_over += len(chunks) + len(runs)
         if len(chunks) < BATCH and len(runs) < BATCH:
             break
+    _prune_sometimes()
     return handed_over
+
+
+def _prune_sometimes() -> None:
+    """A batch a minute in each process keeps up with what a worker does in that time."""
+    global _next_pruning
+    if time.monotonic() >= _next_pruning:
+        _next_pruning = time.monotonic() + PRUNE_SECONDS
+        next(prune(), None)
+
+
+_next_pruning = 0.0
 
 
 def _take(rows: QuerySet[Row], now: datetime) -> Sequence[Row]:

@@ -14,7 +14,7 @@ from triggers.ids import uuid7
 
 
 def test_the_public_names_are_these():
-    assert triggers.__all__ == ["current_step", "fire"]
+    assert triggers.__all__ == ["afire", "current_step", "fire"]
     assert callable(triggers.fire)
     with pytest.raises(AttributeError):
         triggers.no_such_name  # noqa: B018
