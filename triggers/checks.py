@@ -4,27 +4,65 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
-from typing import Any
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import Any, Final
 
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.core import checks
+from django.db import connections
 
-from triggers.models import Action
+from triggers import clock, conf
+from triggers.models import Action, Condition, Event, Trigger
+
+#: Names that the HTTP API gives to every component.
+RESERVED_FIELDS: Final = ("type",)
+_OWN_FIELDS: Final = ("id", "trigger", "position")
 
 
 def register() -> None:
     """Called once the apps are loaded."""
-    checks.register(check_actions)
+    checks.register(check_settings)
+    checks.register(check_apps)
+    checks.register(check_components)
+    checks.register(check_database, checks.Tags.database)
 
 
-def check_actions(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
-    """Every Action class can be performed by a worker."""
+def check_components(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """Every component class can be performed, configured and told from the others."""
     models = [
         model
         for model in apps.get_models()
-        if issubclass(model, Action) and (not app_configs or model._meta.app_config in app_configs)
+        if issubclass(model, Trigger | Event | Condition | Action)
+        and (not app_configs or model._meta.app_config in app_configs)
     ]
-    return [message for model in models for message in (*_async_methods(model), *_attempts(model))]
+    messages: list[checks.CheckMessage] = []
+    for model in models:
+        messages += [*_reserved_fields(model), *_overridden(model)]
+        if issubclass(model, Action):
+            messages += [*_async_methods(model), *_attempts(model)]
+    return messages + _same_names()
+
+
+def _same_names() -> list[checks.CheckMessage]:
+    """Two classes of one kind that people cannot tell apart in the admin."""
+    messages: list[checks.CheckMessage] = []
+    for kind in (Event, Condition, Action):
+        by_name: dict[str, list[str]] = {}
+        for model in apps.get_models():
+            if issubclass(model, kind) and model is not kind:
+                by_name.setdefault(str(model._meta.verbose_name), []).append(model._meta.label)
+        messages += [
+            checks.Warning(
+                f"{' and '.join(labels)} are both called “{name}” in the admin.",
+                hint="Give one of them another Meta.verbose_name.",
+                id="triggers.W008",
+            )
+            for name, labels in by_name.items()
+            if len(labels) > 1
+        ]
+    return messages
 
 
 def _async_methods(model: type[Action]) -> Iterator[checks.CheckMessage]:
@@ -46,3 +84,142 @@ def _attempts(model: type[Action]) -> Iterator[checks.CheckMessage]:
             obj=model,
             id="triggers.E002",
         )
+
+
+def _reserved_fields(model: type[Trigger | Event | Condition | Action]) -> Iterator[checks.CheckMessage]:
+    reserved = (*RESERVED_FIELDS, *(() if model is Trigger else _OWN_FIELDS))
+    for field in model._meta.local_fields:
+        if field.name in reserved and model not in (Trigger, Event, Condition, Action):
+            yield checks.Error(
+                f"The field {model._meta.label}.{field.name} has a name that the HTTP API gives to every component.",
+                hint=f"Rename it; “db_column={field.name!r}” keeps the column.",
+                obj=model,
+                id="triggers.E003",
+            )
+
+
+#: Methods that dj-triggers 1 called for every firing, and what takes their place.
+_LEGACY: Final[dict[type[Any], dict[str, str]]] = {
+    Trigger: {"on_event": "Action.perform, or Condition.allows for what decides"},
+    Event: {
+        "fire": "should_be_fired and get_user_context",
+        "fire_single": "should_be_fired and get_user_context",
+        "handle": "get_user_context",
+    },
+}
+
+
+def _overridden(model: type[Trigger | Event | Condition | Action]) -> Iterator[checks.CheckMessage]:
+    for base, methods in _LEGACY.items():
+        for name, instead in methods.items():
+            if issubclass(model, base) and getattr(model, name) is not getattr(base, name):
+                yield checks.Warning(
+                    f"{model._meta.label} overrides {name}, which triggers.fire and its workers do not call.",
+                    hint=f"Move what it does to {instead}; docs/upgrade.md shows how.",
+                    obj=model,
+                    id="triggers.W001",
+                )
+
+
+def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """The settings exist and make sense together."""
+    messages: list[checks.CheckMessage] = []
+    for name in dir(settings):
+        if name.startswith(conf.PREFIX) and name not in conf.KNOWN:
+            close = get_close_matches(name, conf.KNOWN, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"The settings are {', '.join(sorted(conf.KNOWN))}."
+            messages.append(checks.Warning(f"There is no setting {name}.", hint=hint, id="triggers.W002"))
+    for name, default in conf.DEFAULTS.items():
+        value = getattr(settings, name, default)
+        if value is None and name in conf.MAY_BE_NONE:
+            continue
+        kind = type(default)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            hint = f"Write {name} = {_example(default)}."
+            messages.append(
+                checks.Error(f"{name} must be a {kind.__name__}, not {value!r}.", hint=hint, id="triggers.E004")
+            )
+        elif value <= kind():
+            messages.append(checks.Error(f"{name} must be greater than zero.", hint="Raise it.", id="triggers.E005"))
+    if not messages and conf.sweep_interval() > conf.lease():
+        messages.append(
+            checks.Warning(
+                "TRIGGERS_SWEEP_INTERVAL is longer than TRIGGERS_LEASE: abandoned runs wait for the sweep.",
+                hint="Make the interval a small part of the lease.",
+                id="triggers.W003",
+            )
+        )
+    return messages
+
+
+def _example(default: Any) -> str:
+    return f"timedelta(seconds={default.total_seconds():g})" if isinstance(default, timedelta) else repr(default)
+
+
+def check_apps(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """What triggers needs is installed, and the default engine can work."""
+    missing = [app for app in ("polymorphic", "django.contrib.contenttypes") if not apps.is_installed(app)]
+    return [
+        checks.Error(
+            f"triggers needs the app {app}.",
+            hint=f"Add {app!r} to INSTALLED_APPS, before 'triggers'.",
+            id="triggers.E006",
+        )
+        for app in missing
+    ] + _engine()
+
+
+def _engine() -> list[checks.CheckMessage]:
+    from triggers import engines
+
+    problem = engines.default().problem()
+    if problem is None:
+        return []
+    message, hint = problem
+    return [checks.Warning(message, hint=hint, id="triggers.W004")]
+
+
+def check_database(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
+) -> list[checks.CheckMessage]:
+    """The database keeps the promises: PostgreSQL at READ COMMITTED, or SQLite set up for several processes."""
+    alias = clock.alias()
+    if alias not in (databases or ()):
+        return []
+    connection = connections[alias]
+    if connection.vendor not in ("postgresql", "sqlite"):
+        return [
+            checks.Warning(
+                f"triggers is not tested on {connection.display_name}.",
+                hint="Use PostgreSQL or SQLite for the database alias of the app triggers.",
+                id="triggers.W005",
+            )
+        ]
+    options = connection.settings_dict.get("OPTIONS", {})
+    if connection.vendor == "sqlite" and options.get("transaction_mode") != "IMMEDIATE":
+        return [
+            checks.Warning(
+                "With a worker beside the web server, SQLite answers “database is locked” at times.",
+                hint=(
+                    'Set DATABASES[…]["OPTIONS"] = {"timeout": 20, "transaction_mode": "IMMEDIATE", '
+                    '"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"}.'
+                ),
+                id="triggers.W006",
+            )
+        ]
+    if connection.vendor == "postgresql" and _isolation(connection) != "read committed":
+        return [
+            checks.Warning(
+                "The isolation level of the database is not READ COMMITTED: limits and leases read what they lock.",
+                hint='Remove "isolation_level" from DATABASES[…]["OPTIONS"].',
+                id="triggers.W007",
+            )
+        ]
+    return []
+
+
+def _isolation(connection: Any) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_isolation")
+        (level,) = cursor.fetchone()
+    return str(level)

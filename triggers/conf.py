@@ -25,6 +25,11 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "TRIGGERS_SWEEP_INTERVAL": timedelta(seconds=5),
 }
 
+#: Settings that may be None.
+MAY_BE_NONE: Final = frozenset({"TRIGGERS_RETENTION"})
+#: Every name with the prefix that means something.
+KNOWN: Final = frozenset(DEFAULTS)
+
 
 def _read(name: str) -> Any:
     return getattr(settings, name, DEFAULTS[name])

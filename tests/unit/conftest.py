@@ -30,10 +30,11 @@ def run_to_the_end() -> Callable[..., list[Run]]:
 
     def run_to_the_end(occurrence: Occurrence | None = None, rounds: int = 20) -> list[Run]:
         runs = Run.objects.all() if occurrence is None else occurrence.runs.all()
+        now = None
         for _ in range(rounds):
             if not (run_ids := ids(runs.open())):
                 break
-            advance(run_ids, now=FAR)
+            now = max((run.due_at for run in advance(run_ids, now=now) if run.due_at), default=now)
         return list(runs.order_by("pk"))
 
     return run_to_the_end

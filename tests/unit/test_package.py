@@ -4,12 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from django.core import checks
 
 import triggers
-from tests.probe.models import RecordEffectAction
 from triggers import exceptions
-from triggers.checks import check_actions
 from triggers.ids import uuid7
 
 
@@ -34,22 +31,6 @@ def test_every_error_has_a_code_of_its_own_and_one_root():
     refusals = list(below(exceptions.FiringRefused))
     assert len({error.code for error in refusals}) == len(refusals)
     assert issubclass(exceptions.ActionError, exceptions.TriggersError)
-
-
-def test_an_async_action_is_a_check_error_that_names_the_fix(monkeypatch):
-    async def perform(self, user, context):
-        return None
-
-    assert check_actions(None) == []
-    monkeypatch.setattr(RecordEffectAction, "perform", perform)
-    (message,) = check_actions(None)
-    assert (message.id, message.level, message.obj) == ("triggers.E001", checks.ERROR, RecordEffectAction)
-    assert "async_to_sync" in message.hint
-
-
-def test_an_action_that_is_never_tried_is_a_check_error(monkeypatch):
-    monkeypatch.setattr(RecordEffectAction, "max_attempts", 0)
-    assert [message.id for message in check_actions(None)] == ["triggers.E002"]
 
 
 def test_ids_sort_by_the_time_they_were_made():

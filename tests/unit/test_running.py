@@ -222,11 +222,12 @@ class TestAttempts:
         a_trigger(probe.FlakyAction(folder=tmp_path, fail_times=4))
         run = fire(probe.ProbeEvent, users=ada, context={"secret": "hunter2"}).runs.get()
         pauses = []
+        now = timezone.now()
         for attempt in (1, 2, 3):
-            before = timezone.now()
-            ((_, due_at, held),) = advance([run.pk], now=FAR)
+            ((_, due_at, held),) = advance([run.pk], now=now)
             assert not held
-            pauses.append((due_at - before).total_seconds())
+            pauses.append((due_at - now).total_seconds())
+            now = due_at
             step = run.steps.get()
             assert (step.status, step.attempts, step.error_type) == ("waiting", attempt, "RuntimeError")
             assert step.error_message == f"attempt {attempt} fails"
@@ -349,6 +350,15 @@ class TestFlow:
         run.refresh_from_db()
         assert run.status == "waiting"
         run_to_the_end()
+        assert effects() == {"effect": 1}
+
+    def test_waits_are_counted_from_the_callers_time(self, ada):
+        a_trigger(probe.WaitAction(seconds=3600), probe.WaitAction(seconds=3600), probe.RecordEffectAction())
+        run = fire(probe.ProbeEvent, users=ada).runs.get()
+        ((_, first, _held),) = advance([run.pk])
+        ((_, second, _held),) = advance([run.pk], now=first)
+        assert timedelta(hours=1) <= second - first < timedelta(hours=1, seconds=5)
+        assert advance([run.pk], now=second) == []
         assert effects() == {"effect": 1}
 
     def test_a_stop_ends_the_run_with_its_reason(self, ada, run_to_the_end):

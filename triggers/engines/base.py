@@ -23,6 +23,10 @@ class Engine(ABC):
         """Called once the apps are loaded, where this is the default engine."""
         return
 
+    def problem(self) -> tuple[str, str] | None:
+        """What keeps the engine from working, and how to mend it, for a system check; None if nothing is known to."""
+        return None
+
     @abstractmethod
     def start(self, run_ids: Sequence[UUID], due_at: datetime | None = None) -> None:
         """See that the runs are advanced on a worker, no sooner than ``due_at``."""

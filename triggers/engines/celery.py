@@ -13,11 +13,12 @@ import mmap
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from celery import bootsteps, current_app, shared_task, signals
+from celery.loaders.default import Loader as DefaultLoader
 from django.utils import timezone
 
 from triggers import conf, running, sweeping
@@ -31,9 +32,8 @@ logger = logging.getLogger(__name__)
 PUBLISH_SECONDS: Final = 2.0
 AWAY_SECONDS: Final = 5.0
 
-# Under CELERY_TASK_ALWAYS_EAGER nothing waits: all is due by then. A run that stays postponed (its place is held by a
-# run further up in the same call) ends the loop.
-_EAGER_NOW: Final = datetime(9000, 1, 1, tzinfo=UTC)
+# Under CELERY_TASK_ALWAYS_EAGER time jumps to what is due next. A run that stays postponed, since its place is held by
+# a run further up in the same call, ends the loop.
 _EAGER_ROUNDS: Final = 50
 
 # Whether the worker is to stop: a page shared with the pool's processes, which do not hear of it otherwise.
@@ -51,6 +51,15 @@ class CeleryEngine(Engine):
     def ready(self) -> None:
         # Celery finds the tasks whether or not the project autodiscovers them.
         import triggers.tasks  # noqa: F401
+
+    def problem(self) -> tuple[str, str] | None:
+        # A project without an app of its own publishes to Celery's default app, which nobody works for.
+        if _is_eager() or not isinstance(current_app.loader, DefaultLoader) or current_app.conf.broker_url:
+            return None
+        return (
+            "No Celery app is configured in this process: what is fired here is found by the sweep only.",
+            "Import the project's Celery app in its __init__.py, as Celery's first steps with Django show.",
+        )
 
     def start(self, run_ids: Sequence[UUID], due_at: datetime | None = None) -> None:
         now = timezone.now()
@@ -175,11 +184,13 @@ def _is_stopping() -> bool:
 
 
 def _advance_eagerly(run_ids: Sequence[UUID]) -> None:
-    left = list(run_ids)
+    left, now = list(run_ids), None
     for _ in range(_EAGER_ROUNDS):
-        left = [run.run_id for run in running.advance(left, now=_EAGER_NOW) if not run.is_held]
-        if not left:
+        remaining = [run for run in running.advance(left, now=now) if not run.is_held]
+        if not remaining:
             return
+        left = [run.run_id for run in remaining]
+        now = max((run.due_at for run in remaining if run.due_at), default=now)
 
 
 def _engine() -> CeleryEngine:

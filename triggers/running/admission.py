@@ -149,7 +149,7 @@ def _postponed(lease: Lease, kept_out: dict[Work, Decision]) -> set[Work]:
         return set()
     still_out = _excluded_without(lease, candidates, holders)
     postponed = {work for work in candidates if work not in still_out}
-    now = lease.clock.now()
+    now = lease.moment
     for work in postponed:
         pause = min(timedelta(seconds=2 ** min(work.run.postponements, 16)), _MAX_POSTPONEMENT)
         fields = settling.waiting(lease, now + pause, Run.Status.PENDING)

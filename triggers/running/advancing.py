@@ -39,12 +39,12 @@ def advance(
     """
     Take the runs as far as they get and return what is left of them, and when.
 
-    Decides from the database alone: called twice, early or for runs that others hold, it changes nothing. ``now``
-    counts for what is due in place of the database's clock where it is later. ``should_stop`` is asked between
-    runs.
+    Decides from the database alone: called twice, early or for runs that others hold, it changes nothing. ``now`` takes
+    the place of the database's clock where it is later: for what is due, and for how long waits last. Between runs
+    ``should_stop`` is asked.
     """
-    lease = Lease(clock.alias(), should_stop)
-    claimed = lease.claim(run_ids, now)
+    lease = Lease(clock.alias(), now, should_stop)
+    claimed = lease.claim(run_ids)
     if claimed:
         _take_further(lease, claimed)
     return _remaining(run_ids, lease)

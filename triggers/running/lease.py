@@ -34,30 +34,37 @@ class LeaseLost(TriggersError):
 class Lease:
     """The claim of one call of ``advance`` on its runs."""
 
-    def __init__(self, using: str, should_stop: Callable[[], bool]) -> None:
+    def __init__(self, using: str, now: datetime | None, should_stop: Callable[[], bool]) -> None:
         self.using = using
         self.token = uuid4()
         self.clock = Clock(using)
         self._length = conf.lease()
         self._began = self.clock.now()
         self._ends = self._began + self._length
+        self._ahead = max(now - self._began, timedelta()) if now else timedelta()
         self._should_stop = should_stop
         #: Runs of others that became due through this lease's work.
         self.woken: list[UUID] = []
 
-    def claim(self, run_ids: Collection[UUID], now: datetime | None) -> list[Run]:
+    @property
+    def moment(self) -> datetime:
+        """What is due by now is due, and waits are counted from it: the caller's time where that is later."""
+        return self.clock.now() + self._ahead
+
+    def claim(self, run_ids: Collection[UUID]) -> list[Run]:
         """
         Those of the runs that are due and in nobody's hands, now in this lease's; oldest first.
 
         A run whose worker was lost is claimed only alone: it may be what killed it. The last time before it fails it
         is alone among all workers' such runs, so that the one at fault does not take an innocent one with it.
         """
-        moment = self._began if now is None else max(now, self._began)
         free = Q(lease_until=None) | Q(lease_until__lte=self._began)
         if len(run_ids) > 1:
             free &= ~Q(status=Run.Status.RUNNING) & Q(losses__lt=conf.max_losses() - 1)
         claimable = (
-            Run.objects.using(self.using).open().filter(free, Q(due_at=None) | Q(due_at__lte=moment), pk__in=run_ids)
+            Run.objects.using(self.using)
+            .open()
+            .filter(free, Q(due_at=None) | Q(due_at__lte=self.moment), pk__in=run_ids)
         )
         with transaction.atomic(using=self.using):
             if connections[self.using].features.has_select_for_update_skip_locked:

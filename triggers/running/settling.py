@@ -107,7 +107,7 @@ def after_success(lease: Lease, attempt: Attempt, outcome: Outcome) -> Fields:
     if isinstance(outcome, Stop):
         return fields | ended(lease, Run.Status.SUCCEEDED, "stopped", outcome.reason)
     if isinstance(outcome, Wait):
-        return fields | waiting(lease, outcome.due_at(lease.clock.now()))
+        return fields | waiting(lease, outcome.due_at(lease.moment))
     return fields | _unless_more(lease, attempt, failures=attempt.work.failures)
 
 
@@ -141,7 +141,7 @@ def fail(lease: Lease, attempt: Attempt, error: Exception) -> None:
     details = _describe(error)
     with transaction.atomic(using=lease.using):
         if attempt.number < action.max_attempts and not isinstance(error, PermanentError):
-            fields = waiting(lease, lease.clock.now() + _backoff(action, attempt.number, error))
+            fields = waiting(lease, lease.moment + _backoff(action, attempt.number, error))
             attempt.save(lease.using, Step.Status.WAITING, None, **details)
         else:
             fields = _after_final_failure(lease, attempt, details)

@@ -1,0 +1,153 @@
+"""Each system check is seen to find what it is for, and to find nothing where there is nothing."""
+
+from datetime import timedelta
+
+import pytest
+from celery import current_app
+from celery.app.base import Celery
+from django.apps import apps
+from django.core.checks import run_checks
+from django.db import connection, connections
+
+from tests.app.models import TaskCompletedEvent
+from tests.probe.models import ProbeEvent, RecordEffectAction
+from triggers import checks, engines
+from triggers.models import Trigger
+
+
+def found(check, *arguments, **keywords):
+    return [(message.id, message.msg, message.hint) for message in check(None, *arguments, **keywords)]
+
+
+@pytest.mark.django_db
+def test_the_example_project_has_nothing_to_mend():
+    assert [message for message in run_checks(databases=["default"]) if str(message.id).startswith("triggers.")] == []
+
+
+async def perform(self, user, context):
+    return None
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "value", "id_", "hint"),
+    [
+        (RecordEffectAction, "perform", perform, "triggers.E001", "asgiref.sync.async_to_sync"),
+        (RecordEffectAction, "max_attempts", 0, "triggers.E002", "1 or more"),
+        (ProbeEvent, "fire", lambda self, users: None, "triggers.W001", "should_be_fired"),
+        (ProbeEvent, "fire_single", lambda self, user: None, "triggers.W001", "should_be_fired"),
+        (ProbeEvent, "handle", lambda self, user: None, "triggers.W001", "get_user_context"),
+    ],
+)
+def test_a_component_class_that_does_not_do_what_it_seems_to(monkeypatch, model, name, value, id_, hint):
+    monkeypatch.setattr(model, name, value)
+    ((found_id, message, found_hint),) = found(checks.check_components)
+    assert found_id == id_
+    assert model._meta.label in message
+    assert hint in found_hint
+
+
+def test_a_reserved_field_name(monkeypatch):
+    field = RecordEffectAction._meta.get_field("label")
+    monkeypatch.setattr(field, "name", "type")
+    ((id_, message, hint),) = found(checks.check_components)
+    assert id_ == "triggers.E003"
+    assert "probe.RecordEffectAction.type" in message
+    assert "db_column" in hint
+
+
+def test_two_classes_of_one_name(monkeypatch):
+    monkeypatch.setattr(ProbeEvent._meta, "verbose_name", TaskCompletedEvent._meta.verbose_name)
+    ((id_, message, _hint),) = found(checks.check_components)
+    assert id_ == "triggers.W008"
+    assert "app.TaskCompletedEvent and probe.ProbeEvent" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "id_", "hint"),
+    [
+        ("TRIGGERS_LAESE", timedelta(minutes=1), "triggers.W002", "Did you mean TRIGGERS_LEASE?"),
+        ("TRIGGERS_SOMETHING_ELSE_ALTOGETHER", 1, "triggers.W002", "The settings are TRIGGERS_CHUNK_SIZE"),
+        ("TRIGGERS_LEASE", 120, "triggers.E004", "Write TRIGGERS_LEASE = timedelta(seconds=120)."),
+        ("TRIGGERS_CHUNK_SIZE", "100", "triggers.E004", "Write TRIGGERS_CHUNK_SIZE = 100."),
+        ("TRIGGERS_LEASE", None, "triggers.E004", "Write TRIGGERS_LEASE"),
+        ("TRIGGERS_CHUNK_SIZE", 0, "triggers.E005", "Raise it."),
+        ("TRIGGERS_SWEEP_INTERVAL", timedelta(minutes=3), "triggers.W003", "small part of the lease"),
+    ],
+)
+def test_a_setting_that_is_wrong(settings, name, value, id_, hint):
+    setattr(settings, name, value)
+    ((found_id, message, found_hint),) = found(checks.check_settings)
+    assert found_id == id_
+    assert name in message
+    assert hint in found_hint
+
+
+def test_retention_may_be_none(settings):
+    settings.TRIGGERS_RETENTION = None
+    assert found(checks.check_settings) == []
+
+
+def test_an_app_that_is_missing(monkeypatch):
+    monkeypatch.setattr(apps, "is_installed", lambda name: name != "polymorphic")
+    assert found(checks.check_apps) == [
+        (
+            "triggers.E006",
+            "triggers needs the app polymorphic.",
+            "Add 'polymorphic' to INSTALLED_APPS, before 'triggers'.",
+        )
+    ]
+
+
+def test_a_project_without_a_celery_app(monkeypatch):
+    monkeypatch.delenv("CELERY_BROKER_URL")
+    project = current_app._get_current_object()
+    Celery("nobody works for this one", loader="default").set_current()
+    try:
+        ((id_, _message, hint),) = found(checks.check_apps)
+    finally:
+        project.set_current()
+    assert id_ == "triggers.W004"
+    assert "__init__.py" in hint
+    assert engines.default().problem() is None
+
+
+@pytest.mark.django_db
+class TestDatabase:
+    def test_other_databases_are_not_looked_at(self):
+        assert found(checks.check_database) == []
+        assert found(checks.check_database, databases=["other"]) == []
+
+    def test_a_database_that_is_not_supported(self, monkeypatch):
+        monkeypatch.setattr(connections["default"], "vendor", "oracle")
+        assert [id_ for id_, _, _ in found(checks.check_database, databases=["default"])] == ["triggers.W005"]
+
+    def test_sqlite_that_is_not_set_up_for_several_processes(self, monkeypatch):
+        monkeypatch.setattr(connections["default"], "vendor", "sqlite")
+        monkeypatch.setitem(connection.settings_dict, "OPTIONS", {})
+        ((id_, _message, hint),) = found(checks.check_database, databases=["default"])
+        assert id_ == "triggers.W006"
+        assert "IMMEDIATE" in hint
+
+    @pytest.mark.postgresql
+    def test_an_isolation_level_under_which_locks_come_too_late(self):
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        assert [id_ for id_, _, _ in found(checks.check_database, databases=["default"])] == ["triggers.W007"]
+
+
+def test_a_trigger_class_that_overrides_on_event(monkeypatch):
+    class Custom(Trigger):
+        class Meta:
+            app_label = "probe"
+            proxy = True
+
+        def on_event(self, user, context):
+            return None
+
+    try:
+        ((id_, message, _hint),) = found(checks.check_components)
+        assert id_ == "triggers.W001"
+        assert "probe.Custom overrides on_event" in message
+    finally:
+        del apps.all_models["probe"]["custom"]
+        apps.clear_cache()
