@@ -519,6 +519,17 @@ class TestEditing:
         assert [match["code"] for match in later.matches] == ["component_missing"]
         assert not effects()
 
+    @pytest.mark.django_db(transaction=True)
+    def test_a_trigger_with_a_part_whose_class_was_uninstalled_can_be_deleted(self):
+        trigger = a_trigger(probe.StopAction(), conditions=[probe.UsernameCondition(prefix="a")])
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM probe_stopaction")
+        gone = ContentType.objects.create(app_label="gone", model="gone")
+        Action.objects.non_polymorphic().update(polymorphic_ctype=gone)
+        trigger.delete()
+        assert not Trigger.objects.exists()
+        assert not Action.objects.non_polymorphic().exists()
+
     def test_a_condition_whose_own_row_is_gone_does_not_hold_for_everybody(self, ada, run_to_the_end):
         condition = probe.UsernameCondition(prefix="b")
         a_trigger(probe.RecordEffectAction(), conditions=[condition])

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth import get_user_model
 from django.db import models
-from django.dispatch import Signal
+from django.db.models.signals import pre_delete
+from django.dispatch import Signal, receiver
 from django.utils.translation import gettext_lazy as _
 from polymorphic.models import PolymorphicModel
+from polymorphic.query import PolymorphicQuerySet
 
 from triggers.models.activity import Activity
 
@@ -128,10 +130,13 @@ class Event(PolymorphicModel):
         fire_event(self, users=user_queryset, context=context)
 
     def fire_single(self, user_pk: Any, **context: Any) -> None:
-        """As :meth:`fire`, for one user. An unknown user starts nothing."""
+        """As :meth:`fire`, for one user. An unknown user, or None, starts nothing."""
         from triggers.firing import fire_event
 
-        fire_event(self, users=[user_pk], context=context)
+        if type(self).fire is not Event.fire:
+            self.fire(get_user_model()._default_manager.filter(pk=user_pk), **context)
+        elif user_pk is not None:
+            fire_event(self, users=[user_pk], context=context)
 
     def handle(self, user_pk: Any, **context: Any) -> None:
         """
@@ -270,3 +275,12 @@ class Action(PolymorphicModel):
         called one by one.
         """
         raise NotImplementedError
+
+
+@receiver(pre_delete, sender=Trigger)
+def _delete_parts_of_classes_that_are_gone(sender: type[Trigger], instance: Trigger, using: str, **_: Any) -> None:
+    """Components of uninstalled classes are invisible to Django's cascade, which would leave them without a trigger."""
+    for kind in (Event, Condition, Action):
+        parts = PolymorphicQuerySet(model=kind, using=using).non_polymorphic().filter(trigger=instance.pk)
+        gone = [part.pk for part in parts if part.polymorphic_ctype_id and part.get_real_instance_class() is None]
+        parts.filter(pk__in=gone)._raw_delete(using)
