@@ -281,6 +281,6 @@ class Action(PolymorphicModel):
 def _delete_parts_of_classes_that_are_gone(sender: type[Trigger], instance: Trigger, using: str, **_: Any) -> None:
     """Components of uninstalled classes are invisible to Django's cascade, which would leave them without a trigger."""
     for kind in (Event, Condition, Action):
-        parts = PolymorphicQuerySet(model=kind, using=using).non_polymorphic().filter(trigger=instance.pk)
+        parts: Any = PolymorphicQuerySet(model=kind, using=using).non_polymorphic().filter(trigger=instance.pk)
         gone = [part.pk for part in parts if part.polymorphic_ctype_id and part.get_real_instance_class() is None]
         parts.filter(pk__in=gone)._raw_delete(using)
