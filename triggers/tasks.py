@@ -14,7 +14,7 @@ __all__ = ["advance", "expand", "handle_event", "sweep"]
 
 
 @shared_task(bind=True, acks_late=True, ignore_result=True)
-def handle_event(self: Task[Any, Any], event_pk: Any, user_pk: Any, **context: Any) -> None:
+def handle_event(self: Task[Any, Any], /, event_pk: Any, user_pk: Any, **context: Any) -> None:
     """
     Perform the event's actions for the user; messages that dj-triggers left in the broker are of this task.
 

@@ -18,7 +18,6 @@ from django.db.models.signals import pre_delete
 from django.dispatch import Signal, receiver
 from django.utils.translation import gettext_lazy as _
 from polymorphic.models import PolymorphicModel
-from polymorphic.query import PolymorphicQuerySet
 
 from triggers.models.activity import Activity
 
@@ -280,7 +279,8 @@ class Action(PolymorphicModel):
 @receiver(pre_delete, sender=Trigger)
 def _delete_parts_of_classes_that_are_gone(sender: type[Trigger], instance: Trigger, using: str, **_: Any) -> None:
     """Components of uninstalled classes are invisible to Django's cascade, which would leave them without a trigger."""
-    for kind in (Event, Condition, Action):
-        parts: Any = PolymorphicQuerySet(model=kind, using=using).non_polymorphic().filter(trigger=instance.pk)
+    kinds: tuple[Any, ...] = (Event, Condition, Action)
+    for kind in kinds:
+        parts = kind.objects.using(using).non_polymorphic().filter(trigger=instance.pk)
         gone = [part.pk for part in parts if part.polymorphic_ctype_id and part.get_real_instance_class() is None]
         parts.filter(pk__in=gone)._raw_delete(using)
