@@ -95,6 +95,13 @@ def test_every_setting_is_in_the_table() -> None:
     assert sorted(named) == sorted(conf.DEFAULTS)
 
 
+def test_every_variable_of_the_service_is_in_the_table() -> None:
+    settings = (ROOT / "triggers_api/service/settings.py").read_text()
+    read = set(re.findall(r"env\.\w+\(\"(\w+)\"", settings))
+    named = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert {name for name in named if name not in conf.DEFAULTS} == read
+
+
 def test_links_lead_somewhere() -> None:
     for document in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!http|#)([^)#]+)", document.read_text()):
