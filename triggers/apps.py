@@ -2,7 +2,7 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 
-class TriggersConfig(AppConfig):
+class DefaultConfig(AppConfig):
     name = "triggers"
     verbose_name = _("Triggers")
     default_auto_field = "django.db.models.BigAutoField"

@@ -16,10 +16,6 @@ from django.db import connections
 from triggers import clock, conf
 from triggers.models import Action, Condition, Event, Trigger
 
-#: Names that the HTTP API gives to every component.
-RESERVED_FIELDS: Final = ("type",)
-_OWN_FIELDS: Final = ("id", "trigger", "position")
-
 
 def register() -> None:
     """Called once the apps are loaded."""
@@ -87,20 +83,34 @@ def _attempts(model: type[Action]) -> Iterator[checks.CheckMessage]:
 
 
 def _reserved_fields(model: type[Trigger | Event | Condition | Action]) -> Iterator[checks.CheckMessage]:
-    reserved = (*RESERVED_FIELDS, *(() if model is Trigger else _OWN_FIELDS))
+    base = next(base for base in _RESERVED if issubclass(model, base))
+    if model is base:
+        return
     for field in model._meta.local_fields:
-        if field.name in reserved and model not in (Trigger, Event, Condition, Action):
+        if field.name in ("type", *_RESERVED[base]):
             yield checks.Error(
-                f"The field {model._meta.label}.{field.name} has a name that the HTTP API gives to every component.",
+                f"The field {model._meta.label}.{field.name} hides what every {base.__name__} has under that name.",
                 hint=f"Rename it; “db_column={field.name!r}” keeps the column.",
                 obj=model,
                 id="triggers.E003",
             )
 
 
+#: Attributes that a field of the same name would hide. “type” is what the HTTP API calls the class.
+_RESERVED: Final[dict[type[Any], tuple[str, ...]]] = {
+    Trigger: (),
+    Event: ("fired",),
+    Condition: ("code", "requirement"),
+    Action: ("atomic", "max_attempts", "backoff", "timeout"),
+}
+
+
 #: Methods that dj-triggers 1 called for every firing, and what takes their place.
 _LEGACY: Final[dict[type[Any], dict[str, str]]] = {
-    Trigger: {"on_event": "Action.perform, or Condition.allows for what decides"},
+    Trigger: {
+        "on_event": "Action.perform, or Condition.allows for what decides",
+        "is_active": "is_enabled, or filter_user_queryset",
+    },
     Event: {
         "fire": "should_be_fired and get_user_context",
         "fire_single": "should_be_fired and get_user_context",

@@ -92,7 +92,7 @@ def test_the_extras_that_are_named_exist() -> None:
 
 def test_every_setting_is_in_the_table() -> None:
     named = re.findall(r"^\| `(TRIGGERS_\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert sorted(named) == sorted(conf.DEFAULTS)
+    assert sorted(set(named) - {"TRIGGERS_DATA"}) == sorted(conf.DEFAULTS)
 
 
 def test_every_variable_of_the_service_is_in_the_table() -> None:

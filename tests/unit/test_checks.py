@@ -46,12 +46,13 @@ def test_a_component_class_that_does_not_do_what_it_seems_to(monkeypatch, model,
     assert hint in found_hint
 
 
-def test_a_reserved_field_name(monkeypatch):
+@pytest.mark.parametrize("name", ["type", "timeout"])
+def test_a_reserved_field_name(monkeypatch, name):
     field = RecordEffectAction._meta.get_field("label")
-    monkeypatch.setattr(field, "name", "type")
+    monkeypatch.setattr(field, "name", name)
     ((id_, message, hint),) = found(checks.check_components)
     assert id_ == "triggers.E003"
-    assert "probe.RecordEffectAction.type" in message
+    assert f"probe.RecordEffectAction.{name}" in message
     assert "db_column" in hint
 
 
