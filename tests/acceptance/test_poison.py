@@ -22,11 +22,7 @@ def test_a_run_that_kills_its_worker_every_time_fails_and_its_neighbours_succeed
 
     fire("probe.ProbeEvent", users=users)
 
-    def start_again_if_dead() -> None:
-        if not worker.is_alive:
-            worker.start()
-
-    wait_for_runs(20, meanwhile=start_again_if_dead)
+    wait_for_runs(20, meanwhile=worker.supervise)
     assert outcomes(user=victim) == {"failed worker_lost": 1}, explain()
     assert outcomes() == {"failed worker_lost": 1, "succeeded": 19}, explain()
     assert effects() == {"effect": 19}

@@ -33,9 +33,10 @@ def test_the_quickstart_does_what_it_says(worker: Worker, tmp_path: Path) -> Non
     for block in (set_up, use):
         exec(block.body, names)
     wait_for_runs(2)
-    assert [(run.status, run.code) for run in Run.objects.order_by("pk")] == [
-        ("succeeded", ""),
+    # Which of the two is performed depends on the worker's processes.
+    assert sorted((run.status, run.code) for run in Run.objects.all()) == [
         ("skipped", "limit_reached"),
+        ("succeeded", ""),
     ]
     decision = Run.objects.get(status="skipped").decision
     assert decision is not None

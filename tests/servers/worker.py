@@ -91,6 +91,11 @@ class Worker:
             signal_group(self._process, signal.SIGKILL)
             self._process.wait()
 
+    def supervise(self) -> None:
+        """Start the worker again if it has ended, as whatever keeps workers running would."""
+        if not self.is_alive:
+            self.start()
+
     def stop(self, *, timeout: float = 20) -> None:
         """The worker has finished what it had begun and ended, or was killed after ``timeout`` seconds."""
         if self._process is not None:
