@@ -24,8 +24,8 @@ from triggers.evaluation import (
     users,
 )
 from triggers.expansion import Match
-from triggers.firing import MATCHED, Firing, match_events, new_occurrence
 from triggers.models import Activity, Condition, Event
+from triggers.recording import MATCHED, Firing, match_events, new_occurrence
 from triggers.registry import event_type as find_event_type
 
 #: How many users one call explains at most.

@@ -7,36 +7,21 @@ has committed, and ``running.advance`` does the rest on a worker.
 
 from __future__ import annotations
 
-import hashlib
-import logging
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from functools import cached_property, partial
-from typing import Any, Final
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.db import transaction
 
-from triggers import clock, conf, engines, running
-from triggers.audiences import Audience, NamedUsers, audience
-from triggers.context import canonical, decode, encode
-from triggers.evaluation import guarded, is_outage
-from triggers.exceptions import KeyConflict, KeyInvalid, TimingInvalid
-from triggers.execution import current_step
-from triggers.expansion import Match, announce, named_runs, write_chunks
-from triggers.loading import load, load_definitions, rows
-from triggers.models import AudienceChunk, Event, Occurrence, Run
+from triggers import clock, engines, running
+from triggers.audiences import NamedUsers, audience
+from triggers.context import decode
+from triggers.models import Event, Occurrence, Run
+from triggers.recording import Firing, record
 from triggers.registry import event_type as find_event_type
-from triggers.registry import label
-
-logger = logging.getLogger(__name__)
-
-MAX_KEY_LENGTH: Final = 255
-#: The code of a configured event that happened, in ``Occurrence.matches``.
-MATCHED: Final = "matched"
 
 
 def fire(
@@ -74,7 +59,7 @@ def fire(
         source=source,
         fired_by=fired_by,
     )
-    return _record(firing)
+    return record(firing)
 
 
 #: As :func:`fire`, for async code.
@@ -83,7 +68,7 @@ afire = sync_to_async(fire)
 
 def fire_event(event: Event, *, users: Any, context: Mapping[str, Any]) -> Occurrence:
     """As :func:`fire`, for one configured event instead of all of its type."""
-    return _record(Firing(type=type(event), event=event, audience=audience(users, clock.alias()), context=context))
+    return record(Firing(type=type(event), event=event, audience=audience(users, clock.alias()), context=context))
 
 
 def handle(event: Event, user_pk: Any, context: Mapping[str, Any], *, key: str | None = None) -> None:
@@ -101,7 +86,7 @@ def handle(event: Event, user_pk: Any, context: Mapping[str, Any], *, key: str |
         source="handle_event" if key else "",
         is_inline=True,
     )
-    occurrence = _record(firing)
+    occurrence = record(firing)
     running.advance(list(occurrence.runs.values_list("pk", flat=True)))
 
 
@@ -128,7 +113,7 @@ def replay(run: Run, *, fired_by: Any = None) -> Occurrence:
 
     The new run points at this one. Raises Event.DoesNotExist when the event was removed from its trigger.
     """
-    return _record(
+    return record(
         Firing(
             type=find_event_type(run.occurrence.type),
             event=run.event,
@@ -140,231 +125,3 @@ def replay(run: Run, *, fired_by: Any = None) -> Occurrence:
             replay_of=run,
         )
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Firing:
-    """One call of ``fire``, checked: what is to be recorded."""
-
-    type: type[Event]
-    audience: Audience
-    context: Mapping[str, Any]
-    event: Event | None = None
-    key: str | None = None
-    occurred_at: datetime | None = None
-    delay: timedelta = field(default_factory=timedelta)
-    source: str = ""
-    fired_by: Any = None
-    replay_of: Run | None = None
-    #: The run is performed by the caller: neither ``should_be_fired`` nor delays nor engines are asked.
-    is_inline: bool = False
-    now: datetime = field(default_factory=timezone.now)
-
-    def __post_init__(self) -> None:
-        encode(self.context)
-        if self.key is not None and not 0 < len(self.key) <= MAX_KEY_LENGTH:
-            raise KeyInvalid(f"The key must be a text of 1 to {MAX_KEY_LENGTH} characters.")
-        if self.key is not None and "\x00" in self.key:
-            raise KeyInvalid("The key must not hold the character U+0000.")
-        if self.occurred_at is not None and self.occurred_at.tzinfo is None:
-            raise TimingInvalid("occurred_at must have a time zone.", "occurred_at")
-        if self.delay < timedelta():
-            raise TimingInvalid("The delay must not be negative.", "delay")
-        try:
-            (self.occurred_at or self.now) + self.delay
-        except OverflowError:
-            raise TimingInvalid("The delay leads beyond the last date there is.", "delay") from None
-
-    @cached_property
-    def stored_context(self) -> dict[str, Any]:
-        return encode(self.context)
-
-    @property
-    def dedupe_key(self) -> str | None:
-        if self.key is None:
-            return None
-        return hashlib.sha256(canonical([self.source, self.key]).encode()).hexdigest()
-
-    @property
-    def fingerprint(self) -> str:
-        """The same for the same content, whoever sends it: of two firings under one key, the second must match."""
-        content = {
-            "type": label(self.type),
-            "event": self.event.pk if self.event else None,
-            "users": self.audience.as_json(),
-            "context": self.stored_context,
-            "occurred_at": self.occurred_at and self.occurred_at.timestamp(),
-            "delay": self.delay.total_seconds(),
-        }
-        return hashlib.sha256(canonical(content).encode()).hexdigest()
-
-    def due_at(self, event: Event) -> datetime | None:
-        """When the event's runs may start; None is at once."""
-        if self.is_inline:
-            return None
-        due_at = (self.occurred_at or self.now) + self.delay + event.delay
-        return due_at if due_at > self.now else None
-
-
-def _record(firing: Firing) -> Occurrence:
-    using = clock.alias()
-    with transaction.atomic(using=using):
-        occurrence = new_occurrence(firing)
-        matches = [] if occurrence.code else match_events(firing, occurrence, using)
-        runs: list[Run] = []
-        named = _few_named_users(firing)
-        if named:
-            for match in matches:
-                runs += named_runs(match, named, using=using, evaluate=not firing.is_inline)
-            for run in runs:
-                run.replay_of = firing.replay_of
-            occurrence.unknown_users = [str(key) for key in named.unknown]
-        first = _insert_or_find(occurrence, using)
-        if first is not occurrence:
-            return first
-        Run.objects.using(using).bulk_create(runs)
-        for match in matches:
-            announce(match.event, [run for run in runs if run.event_id == match.event.pk], occurrence)
-        chunk_ids = [] if named else _write_audience(matches, firing.audience, occurrence, using)
-        if not firing.is_inline:
-            hand_over = partial(_hand_over, [run for run in runs if run.is_open], matches, chunk_ids)
-            transaction.on_commit(hand_over, using=using, robust=True)
-    return occurrence
-
-
-def _few_named_users(firing: Firing) -> NamedUsers | None:
-    """The users who become runs at once; None for an audience that a worker takes apart."""
-    named = firing.audience
-    return named if isinstance(named, NamedUsers) and len(named.keys) <= AudienceChunk.SIZE else None
-
-
-def new_occurrence(firing: Firing) -> Occurrence:
-    """The occurrence, not yet written; with a code if it may start nothing."""
-    cause = current_step()
-    occurrence = Occurrence(
-        type=label(firing.type),
-        event_id=firing.event.pk if firing.event else None,
-        context=firing.stored_context,
-        occurred_at=firing.occurred_at or firing.now,
-        delay=firing.delay,
-        source=firing.source,
-        fired_by=firing.fired_by,
-        cause_id=cause.run_id if cause else None,
-        depth=cause.depth + 1 if cause else 0,
-    )
-    if firing.key is not None:
-        occurrence.key = firing.key
-        occurrence.dedupe_key = firing.dedupe_key
-        occurrence.fingerprint = firing.fingerprint
-    if occurrence.depth > conf.max_depth():
-        occurrence.code = "depth_exceeded"
-        occurrence.detail = (
-            f"Events fired events {occurrence.depth} levels deep; TRIGGERS_MAX_DEPTH allows {conf.max_depth()}. "
-            "Triggers that start each other are the usual reason."
-        )
-        logger.warning("Occurrence %s of %s starts nothing: depth_exceeded", occurrence.pk, occurrence.type)
-    return occurrence
-
-
-def _insert_or_find(occurrence: Occurrence, using: str) -> Occurrence:
-    """
-    Write the occurrence; under a key that was used before, answer the first one instead.
-
-    A twin in another transaction is waited for by the unique index.
-    """
-    if occurrence.dedupe_key is None:
-        occurrence.save(using=using, force_insert=True)
-        return occurrence
-    try:
-        with transaction.atomic(using=using):
-            occurrence.save(using=using, force_insert=True)
-            return occurrence
-    except IntegrityError:
-        first = Occurrence.objects.using(using).filter(dedupe_key=occurrence.dedupe_key).first()
-        if first is None:
-            raise
-    if first.fingerprint != occurrence.fingerprint:
-        raise KeyConflict(f"The key “{occurrence.key}” was used on {first.recorded_at.isoformat()} for other content.")
-    first.replayed = True
-    return first
-
-
-def match_events(firing: Firing, occurrence: Occurrence, using: str) -> list[Match]:
-    """The configured events that happened; each is noted in ``occurrence.matches``, as are those that did not."""
-    if firing.event is not None:
-        events = [firing.event]
-    else:
-        events, _missing = load(rows(firing.type, using).order_by("pk"))
-    definitions = load_definitions({event.trigger_id for event in events}, using)
-    matches = []
-    for event in events:
-        if event.trigger_id not in definitions:  # its class is not installed
-            continue
-        definition = definitions[event.trigger_id]
-        event.trigger = definition.trigger
-        code, detail = definition.obstacle or _beyond_all_dates(event, firing) or _concerns(event, firing, using)
-        occurrence.matches.append(
-            {
-                "event": event.pk,
-                "trigger": definition.trigger.pk,
-                "trigger_name": definition.trigger.name,
-                "code": code,
-                "detail": detail,
-            }
-        )
-        if code == MATCHED:
-            matches.append(Match(occurrence, event, definition, firing.due_at(event), firing.now))
-    return matches
-
-
-def _beyond_all_dates(event: Event, firing: Firing) -> tuple[str, str] | None:
-    try:
-        firing.due_at(event)
-    except OverflowError:
-        return "delay_too_long", "The delay of the event leads beyond the last date there is."
-    return None
-
-
-def _concerns(event: Event, firing: Firing, using: str) -> tuple[str, str]:
-    """Whether the configured event should be fired, as a code and a sentence."""
-    if firing.is_inline or type(event).should_be_fired is Event.should_be_fired:
-        return MATCHED, ""
-    try:
-        concerned = guarded(lambda: event.should_be_fired(**firing.context), using)
-    except Exception as error:
-        if is_outage(error, using):
-            raise
-        logger.warning("should_be_fired of event %s raised", event.pk, exc_info=error)
-        return "event_error", f"{label(event)}.should_be_fired raised {type(error).__name__}."
-    return (MATCHED, "") if concerned else ("event_not_concerned", f"{label(event)}.should_be_fired said no.")
-
-
-def _write_audience(
-    matches: Sequence[Match], audience: Audience, occurrence: Occurrence, using: str
-) -> list[tuple[str, UUID]]:
-    """The chunks written, each with its engine. A condition that raises concerns its own trigger only."""
-    written: list[tuple[str, UUID]] = []
-    notes = {note["event"]: note for note in occurrence.matches}
-    for match in matches:
-        try:
-            with transaction.atomic(using=using):
-                written += [(match.engine, chunk_id) for chunk_id in write_chunks(match, audience, using)]
-        except Exception as error:
-            if is_outage(error, using):
-                raise
-            logger.warning("The audience of event %s could not be read", match.event.pk, exc_info=error)
-            notes[match.event.pk] |= {
-                "code": "condition_error",
-                "detail": f"A condition raised {type(error).__name__} when the audience was read.",
-            }
-            occurrence.save(using=using, update_fields=["matches"])
-    return written
-
-
-def _hand_over(runs: Sequence[Run], matches: Sequence[Match], chunk_ids: Sequence[tuple[str, UUID]]) -> None:
-    for match in matches:
-        run_ids = [run.pk for run in runs if run.event_id == match.event.pk]
-        if run_ids:
-            engines.get(match.engine).start(run_ids, match.due_at)
-    for engine, chunk_id in chunk_ids:
-        engines.get(engine).expand([chunk_id])
