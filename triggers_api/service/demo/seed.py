@@ -1,0 +1,102 @@
+"""What `triggers serve --demo` starts with."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+
+from django.contrib.auth.models import Permission, User
+from django.db import transaction
+from rest_framework.authtoken.models import Token
+
+from triggers.models import ActionCountCondition, Trigger
+from triggers_api.service import folder
+from triggers_api.service.demo.models import HasEmailAddressCondition, OrderPlacedEvent, SendEmailAction
+
+ADMIN: Final = "admin"
+SHOP: Final = "shop"
+PEOPLE: Final = {"ada": "Ada Lovelace", "grace": "Grace Hopper", "alan": "Alan Turing"}
+WITHOUT_EMAIL: Final = "alan"
+TRIGGER: Final = "Thank for an order"
+LIMIT: Final = 3
+
+SUBJECT: Final = "Your order {{ order }}"
+MESSAGE: Final = """\
+Dear {{ user.first_name }},
+
+thank you for your order {{ order }}.
+"""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What a person needs to try it: the admin's password, if it is still the first one, and the shop's token."""
+
+    password: str | None
+    token: str
+    customer: User
+    without_email: User
+
+
+def seed(data: Path) -> Demo:
+    """The demo's people, logins and trigger are there. What was there before stays as it is."""
+    password = folder.secret(data / "demo-password", lambda: secrets.token_urlsafe(9))
+    with transaction.atomic():
+        is_valid = _admin_has(password)
+        people = {username: _person(username, name) for username, name in PEOPLE.items()}
+        token, _created = Token.objects.get_or_create(user=_shop())
+        if not Trigger.objects.filter(name=TRIGGER).exists():
+            _trigger()
+    return Demo(
+        password=password if is_valid else None,
+        token=token.key,
+        customer=people["ada"],
+        without_email=people[WITHOUT_EMAIL],
+    )
+
+
+def _admin_has(password: str) -> bool:
+    """Whether the admin's password is this one; it is if there was no admin."""
+    admin = User.objects.filter(username=ADMIN).first()
+    if admin is not None:
+        return admin.check_password(password)
+    User.objects.create_superuser(ADMIN, "admin@example.com", password)
+    return True
+
+
+def _person(username: str, name: str) -> User:
+    first_name, last_name = name.split()
+    email = "" if username == WITHOUT_EMAIL else f"{username}@example.com"
+    user, created = User.objects.get_or_create(
+        username=username, defaults={"first_name": first_name, "last_name": last_name, "email": email}
+    )
+    if created:
+        user.set_unusable_password()
+        user.save()
+    return user
+
+
+def _shop() -> User:
+    """The other system: it may fire events and see what became of them."""
+    shop, created = User.objects.get_or_create(username=SHOP)
+    if created:
+        shop.set_unusable_password()
+        shop.save()
+        codenames = ("fire_event", "view_occurrence", "view_run")
+        shop.user_permissions.set(Permission.objects.filter(content_type__app_label="triggers", codename__in=codenames))
+    return shop
+
+
+def _trigger() -> None:
+    trigger = Trigger.objects.create(
+        name=TRIGGER,
+        description=f"Sends an e-mail to people who order for 10 or more, {LIMIT} times at most.",
+        is_enabled=True,
+    )
+    OrderPlacedEvent.objects.create(trigger=trigger, minimum_amount=Decimal(10))
+    HasEmailAddressCondition.objects.create(trigger=trigger)
+    ActionCountCondition.objects.create(trigger=trigger, limit=LIMIT)
+    SendEmailAction.objects.create(trigger=trigger, subject=SUBJECT, message=MESSAGE)
