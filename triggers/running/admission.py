@@ -71,14 +71,12 @@ def _admit_together(lease: Lease, works: Sequence[Work]) -> list[Work]:
 def _ensure_activities(lease: Lease, works: Sequence[Work]) -> None:
     """Every place has its Activity row, committed, so that the transaction to come can lock it by its first read."""
     places = {work.place for work in works}
-    activities = rows(Activity, lease.using)
-    existing = set(activities.filter(_places(places)).values_list("trigger_id", "user_id"))
-    missing = sorted(places - existing)
-    if missing:
-        rows(Activity, lease.using).bulk_create(
-            [Activity(trigger_id=trigger_id, user_id=user_id) for trigger_id, user_id in missing],
-            ignore_conflicts=True,
-        )
+    ledger = rows(Activity, lease.using)
+    existing = set(ledger.filter(_places(places)).values_list("trigger_id", "user_id"))
+    missing = [Activity(trigger_id=trigger_id, user_id=user_id) for trigger_id, user_id in sorted(places - existing)]
+    for activity in missing:
+        activity.pre_save_polymorphic(lease.using)  # bulk_create would look its type up on the default database
+    ledger.bulk_create(missing, ignore_conflicts=True)
 
 
 def _reserve(lease: Lease, works: Sequence[Work]) -> list[Work]:
