@@ -25,12 +25,20 @@ if TYPE_CHECKING:
     from triggers.flow import Outcome
 
 
+# Columns that dj-triggers 1 does not know have a default in the database: its processes may go on adding rows while
+# they are being replaced.
+
+
 class Trigger(PolymorphicModel):
     """When one of its events happens to a user, if all its conditions hold, its actions are performed in order."""
 
     name = models.CharField(_("name"), max_length=64, unique=True)
     description = models.TextField(
-        _("description"), blank=True, default="", help_text=_("What this trigger is for, in your own words.")
+        _("description"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("What this trigger is for, in your own words."),
     )
     is_enabled = models.BooleanField(_("enabled"), default=False)
     engine = models.CharField(
@@ -38,6 +46,7 @@ class Trigger(PolymorphicModel):
         max_length=16,
         blank=True,
         default="",
+        db_default="",
         help_text=_("What runs this trigger. Blank: the project's default. Concerns later events only."),
     )
 
@@ -240,13 +249,17 @@ class Action(PolymorphicModel):
         verbose_name=_("trigger"),
     )
     position = models.PositiveIntegerField(
-        _("position"), default=0, help_text=_("Actions are performed in the order of their positions.")
+        _("position"),
+        default=0,
+        db_default=0,
+        help_text=_("Actions are performed in the order of their positions."),
     )
     on_failure = models.CharField(
         _("on failure"),
         max_length=8,
         choices=OnFailure.choices,
         default=OnFailure.STOP,
+        db_default=OnFailure.STOP,
         help_text=_("What happens to the rest of the run when this action has failed for good."),
     )
 

@@ -1,0 +1,32 @@
+from tests.compat.projects.notes.models import SomethingHappenedEvent
+from tests.compat.projects.notes.scenes import a_trigger, notes, perform_all
+from tests.compat.projects.uuid_users.models import Person
+from triggers import fire
+from triggers.expansion import expand
+from triggers.models import Activity, AudienceChunk, Occurrence
+from triggers.tasks import handle_event
+
+
+def play() -> None:
+    ada, bob = (Person.objects.create(email=f"{name}@example.com") for name in ("ada", "bob"))
+    trigger = a_trigger(limit=4)
+
+    fire(SomethingHappenedEvent, users=ada, context={"text": "instance"})
+    fire(SomethingHappenedEvent, users=str(ada.pk), context={"text": "text"}, fired_by=bob)
+    fire(SomethingHappenedEvent, users=Person.objects.filter(pk=ada.pk), context={"text": "queryset"})
+    expand(AudienceChunk.objects.get().pk)
+    perform_all()
+    event = trigger.events.get()
+    handle_event(event.pk, str(ada.pk), text="task")  # a message holds the key as text
+    event.fire_single(ada.pk, text="too often")
+    event.fire_single(bob.pk, text="single")
+    perform_all()
+
+    assert sorted(notes()) == sorted(
+        [(str(ada.pk), text) for text in ("instance", "text", "queryset", "task")] + [(str(bob.pk), "single")]
+    )
+    assert dict(Activity.objects.values_list("user", "action_count")) == {ada.pk: 4, bob.pk: 1}
+
+    ada.delete()
+    assert set(Activity.objects.values_list("user", flat=True)) == {bob.pk}
+    assert {run.user_id for run in Occurrence.objects.latest("pk").runs.all()} <= {bob.pk}

@@ -1,0 +1,6 @@
+from tests.compat.projects.settings import *  # noqa: F403
+from tests.compat.projects.settings import INSTALLED_APPS, MIGRATION_MODULES
+
+INSTALLED_APPS = ["tests.compat.projects.uuid_users", *INSTALLED_APPS]
+MIGRATION_MODULES = {**MIGRATION_MODULES, "uuid_users": "made.uuid_users"}
+AUTH_USER_MODEL = "uuid_users.Person"
