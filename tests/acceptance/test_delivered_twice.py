@@ -9,6 +9,7 @@ from tests.servers.brokers import Broker
 from tests.servers.worker import StartWorker
 from tests.waiting import wait_until
 from triggers import fire
+from triggers.models import Run
 
 
 @pytest.mark.parametrize("broker", ["redis"], indirect=True)
@@ -32,3 +33,5 @@ def test_a_message_that_is_delivered_three_times_performs_its_runs_once(
     assert outcomes() == {"succeeded": 20}
     assert effects() == {"effect begun": 20, "effect": 20}
     assert repeated_effects() == []
+    # The copies found nothing to claim.
+    assert set(Run.objects.values_list("losses", flat=True)) == {0}

@@ -1,5 +1,8 @@
-import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from django.db import connection
+from django.db.models import Q
 
 from tests.acceptance.scenario import (
     a_trigger,
@@ -17,14 +20,21 @@ from triggers import fire
 from triggers.models import ActionCountCondition, Run
 
 
+def fire_in_a_thread(user_pk: int) -> None:
+    try:
+        fire("probe.ProbeEvent", users=user_pk)
+    finally:
+        connection.close()
+
+
 def test_of_twenty_events_at_once_a_limit_of_one_lets_one_through(start_worker: StartWorker) -> None:
     [person] = people(1)
     trigger = a_trigger(SlowAction(seconds=0.2), conditions=[ActionCountCondition(limit=1)])
-    for _ in range(20):
-        fire("probe.ProbeEvent", users=person)
-
     for _ in range(2):
         start_worker(concurrency=4)
+
+    with ThreadPoolExecutor(20) as threads:
+        list(threads.map(fire_in_a_thread, [person.pk] * 20))
 
     wait_for_runs(20)
     assert outcomes() == {"succeeded": 1, "skipped limit_reached": 19}, explain()
@@ -36,12 +46,16 @@ def test_when_the_run_that_holds_the_place_declines_another_is_served(
     start_worker: StartWorker, tmp_path: Path
 ) -> None:
     [person] = people(1)
-    trigger = a_trigger(DecliningAction(times=1, folder=str(tmp_path)), conditions=[ActionCountCondition(limit=1)])
+    declining = DecliningAction(gated=True, folder=str(tmp_path))
+    trigger = a_trigger(declining, conditions=[ActionCountCondition(limit=1)])
     for _ in range(20):
         fire("probe.ProbeEvent", users=person)
 
     for _ in range(2):
         start_worker(concurrency=4)
+    found_it_taken = Run.objects.filter(Q(postponements__gt=0) | Q(status="skipped"))
+    wait_until(lambda: found_it_taken.count() == 19, message=explain)
+    (tmp_path / "gate").touch()
 
     wait_for_runs(20)
     assert outcomes() == {
@@ -71,7 +85,7 @@ def test_two_triggers_on_one_user_do_not_wait_for_each_other(start_worker: Start
         fire("probe.ProbeEvent", users=person)
     wait_for_passing(4)
     assert outcomes(trigger=held_up)["succeeded"] == 0
-    os.close(os.open(gate, os.O_CREAT))
+    gate.touch()
 
     wait_for_runs(8)
     assert outcomes(trigger=held_up) == {"succeeded": 1, "skipped limit_reached": 3}

@@ -1,3 +1,7 @@
+from datetime import timedelta
+
+from pytest_django import Settings
+
 from tests.acceptance.scenario import a_trigger, effects, explain, outcomes, people, wait_for_runs
 from tests.probe.models import SlowAction
 from tests.servers.worker import StartWorker
@@ -7,8 +11,9 @@ from triggers.models import Run
 
 
 def test_a_worker_that_is_asked_to_end_finishes_the_step_and_leaves_the_rest_to_others(
-    start_worker: StartWorker,
+    start_worker: StartWorker, settings: Settings
 ) -> None:
+    settings.TRIGGERS_LEASE = timedelta(minutes=1)  # time enough for all runs, were it not asked to end
     a_trigger(SlowAction(seconds=0.25))
     worker = start_worker(concurrency=1)
     fire("probe.ProbeEvent", users=people(20))

@@ -16,12 +16,14 @@ def is_stopped(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
+# In the second attempt the step has a row already.
+@pytest.mark.parametrize("attempt", [1, 2])
 @pytest.mark.postgresql  # an open transaction in SQLite would keep the other worker from writing at all
 def test_a_worker_that_was_stopped_past_its_lease_has_no_effect_when_it_wakes(
-    start_worker: StartWorker, tmp_path: Path
+    attempt: int, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     person, later = people(2)
-    a_trigger(StopWorkerAction(victim=person.username, folder=str(tmp_path)))
+    a_trigger(StopWorkerAction(stop_at=attempt, victim=person.username, folder=str(tmp_path)))
     zombie = start_worker(pool="solo")
 
     fire("probe.ProbeEvent", users=person)

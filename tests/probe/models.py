@@ -16,6 +16,7 @@ from typing import Any
 from django.db import models, transaction
 from django.db.models import QuerySet
 
+from tests.waiting import wait_until
 from triggers import current_step, fire, flow
 from triggers.exceptions import PermanentError, RetryAfter
 from triggers.models import Action, Activity, Call, Condition, Event
@@ -204,14 +205,19 @@ class KillWorkerAction(Misbehaving):
 
 
 class StopWorkerAction(Misbehaving):
-    """Stops the process that performs it (SIGSTOP) after having done its work in the first attempt."""
+    """Stops the process that performs it (SIGSTOP) in one attempt, after the work; those before it fail."""
 
+    stop_at = models.PositiveIntegerField(default=1, help_text="The attempt.")
     victim = models.CharField(max_length=64, blank=True, help_text="Only for the user of this name.")
 
     def perform(self, user: Any, context: dict[str, Any]) -> None:
         new_effect(user, self.label).save()
-        if self.victim in ("", user.username) and self.attempt() == 1:
-            os.kill(os.getpid(), signal.SIGSTOP)
+        if self.victim in ("", user.username):
+            attempt = self.attempt()
+            if attempt < self.stop_at:
+                raise RuntimeError(f"attempt {attempt} fails")
+            if attempt == self.stop_at:
+                os.kill(os.getpid(), signal.SIGSTOP)
 
 
 class GateAction(ProbeAction):
@@ -224,19 +230,22 @@ class GateAction(ProbeAction):
 
     def perform(self, user: Any, context: dict[str, Any]) -> None:
         new_effect(user, "at the gate").save()
-        while not Path(self.path).exists():
-            time.sleep(0.05)
+        wait_until(Path(self.path).exists, timeout=50, message="the gate")
         new_effect(user, "past the gate").save()
 
 
 class DecliningAction(Misbehaving):
-    """Declines the first times it is performed for a user, whatever the run."""
+    """Declines when it is performed for a user the first time, whatever the run."""
 
-    times = models.PositiveIntegerField(default=1)
+    atomic = False
+    timeout = timedelta(seconds=60)
+
+    gated = models.BooleanField(default=False, help_text="Not before there is a file `gate` in the folder.")
 
     def perform(self, user: Any, context: dict[str, Any]) -> None:
-        if self.count(f"user{user.pk}") <= self.times:
-            time.sleep(0.5)  # long enough for the others to find the place taken
+        if self.count(f"user{user.pk}") == 1:
+            if self.gated:
+                wait_until((Path(self.folder) / "gate").exists, timeout=50, message="the gate")
             raise Activity.Cancel("not now")
         new_effect(user, self.label).save()
 
