@@ -6,6 +6,7 @@ Live runs stop at the first condition that does not hold; here every one is aske
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,7 @@ from triggers.evaluation import (
     activities_of,
     asks_user_by_user,
     filters_users,
+    is_outage,
     kept_out,
     not_allowed,
     observed,
@@ -27,6 +29,8 @@ from triggers.expansion import Match
 from triggers.models import Activity, Condition, Event
 from triggers.recording import MATCHED, Firing, match_events, new_occurrence
 from triggers.registry import event_type as find_event_type
+
+logger = logging.getLogger(__name__)
 
 #: How many users one call explains at most.
 MAX_USERS: Final = 100
@@ -74,7 +78,9 @@ def explain(
     audience = NamedUsers(users if isinstance(users, list | tuple) else [users], using)
     if len(audience.keys) > MAX_USERS:
         raise ValueError(f"At most {MAX_USERS} users can be explained at once.")
-    firing = Firing(type=find_event_type(event_type), event=event, audience=audience, context=context or {})
+    firing = Firing(
+        type=find_event_type(event_type), event=event, audience=audience, context={} if context is None else context
+    )
     occurrence = new_occurrence(firing)
     matches = {match.event.pk: match for match in match_events(firing, occurrence, using)}
     people = _people(audience, using)
@@ -143,4 +149,10 @@ def _report(
 ) -> Report:
     if decision is not None:
         return Report(condition, False, decision.required, decision.observed, decision.detail)
-    return Report(condition, True, str(condition.requirement), observed(condition, user, activity, using))
+    try:
+        return Report(condition, True, str(condition.requirement), observed(condition, user, activity, using))
+    except Exception as error:
+        if is_outage(error, using):
+            raise
+        logger.warning("Condition %s could not say what it observed", condition.pk, exc_info=error)
+        return Report(condition, True, str(condition), "")

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from tests.acceptance.scenario import a_trigger
 from tests.probe import models as probe
 from triggers import fire
+from triggers.exceptions import ContextInvalid
 from triggers.explaining import explain
 from triggers.models import ActionCountCondition, Activity, Occurrence, Run, Trigger
 from triggers.running import advance
@@ -48,6 +49,22 @@ def test_a_condition_that_raises_is_reported_and_concerns_its_user_only(ada, bob
         (False, "condition_error"),
         (True, "matched"),
     ]
+
+
+def test_a_condition_that_cannot_say_what_it_observed_is_reported_all_the_same(ada, monkeypatch):
+    def observe(self, user, activity):
+        raise RuntimeError
+
+    monkeypatch.setattr(ActionCountCondition, "observe", observe)
+    a_trigger(probe.RecordEffectAction(), conditions=[ActionCountCondition()])
+    (explanation,) = explain(probe.ProbeEvent, users=ada)
+    assert explanation.would_run
+    assert [(report.holds, report.observed) for report in explanation.reports] == [(True, "")]
+
+
+def test_a_context_that_is_no_object_is_refused(ada):
+    with pytest.raises(ContextInvalid):
+        explain(probe.ProbeEvent, users=ada, context=[])
 
 
 def test_nothing_is_written(ada, django_assert_max_num_queries):

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from triggers.admin.paging import BoundedPaginator
 from triggers.admin.people import name_fields
-from triggers.models import Activity
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Activity]
-else:
-    ModelAdmin = admin.ModelAdmin
+from triggers.admin.records import ReadOnlyAdmin
+from triggers.models import Activity, Run
 
 
 @admin.register(Activity)
-class ActivityAdmin(ModelAdmin):
-    list_display = ("trigger", "user", "last_action_datetime", "action_count")
+class ActivityAdmin(ReadOnlyAdmin):
+    list_display = ("trigger", "user", "last_action_datetime", "action_count", "runs")
     list_filter = ("trigger",)
     list_select_related = ("trigger", "user")
     fields = list_display
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
+    readonly_fields = ("runs",)
 
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         return [f"user__{name}__iexact" for name in name_fields()]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    @admin.display(description=gettext_lazy("runs"))
+    def runs(self, activity: Any) -> str:
+        query = {"trigger__id__exact": activity.trigger_id, "user": activity.user_id}
+        return str(activity.links.to_list(Run, _("Runs for this user"), **query))

@@ -14,7 +14,6 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.contrib.admin.utils import flatten_fieldsets
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.forms import ModelForm
@@ -31,6 +30,7 @@ from polymorphic.formsets import BasePolymorphicInlineFormSet, PolymorphicFormSe
 from polymorphic.models import PolymorphicModel
 from polymorphic.utils import concrete_descendants
 
+from triggers.admin.parts import missing_in_words
 from triggers.loading import load
 from triggers.models import Action, Condition, Event
 
@@ -54,21 +54,6 @@ def explanation(model: type[Model]) -> SafeString:
             paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(text))
             return format_html_join("", "<p>{}</p>", ((" ".join(lines.split()),) for lines in paragraphs))
     return SafeString()
-
-
-def in_words(component: Event | Condition | Action) -> str:
-    """The component as a line in a list."""
-    text = str(component)
-    if isinstance(component, Event) and component.delay:
-        text = _("%(event)s, %(delay)s later") % {"event": text, "delay": component.delay}
-    return str(capfirst(text))
-
-
-def missing_in_words(component: PolymorphicModel) -> str:
-    """A component that cannot be loaded as what it was, as a line in a list."""
-    type_id = component.polymorphic_ctype_id
-    name = "{0.app_label}.{0.model}".format(ContentType.objects.get_for_id(type_id)) if type_id else component.pk
-    return _("“%(type)s”, which is not installed") % {"type": name}
 
 
 class PermittedChanges:

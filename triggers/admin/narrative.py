@@ -11,12 +11,13 @@ from django.apps import apps
 from django.core.exceptions import ObjectDoesNotExist
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.text import capfirst
+from django.utils.text import capfirst, get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from polymorphic.utils import concrete_descendants
 
-from triggers.models import Condition, Run, Step
+from triggers.models import Condition, Occurrence, Run, Step
+from triggers.recording import MATCHED
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -41,9 +42,19 @@ REASONS: Final[Mapping[str, StrOrPromise]] = {
     "worker_lost": gettext_lazy("the workers that performed it died or did not answer"),
 }
 
+#: Why a configured event started nothing, or the whole occurrence, where it is no reason that runs have too.
+_NOT_STARTED: Final[Mapping[str, StrOrPromise]] = {
+    "delay_too_long": gettext_lazy("the delay leads beyond the last date there is"),
+    "depth_exceeded": gettext_lazy("too many events fired one another in a row"),
+    "event_error": gettext_lazy("the event could not tell whether this concerns it"),
+    "event_not_concerned": gettext_lazy("the event is set up to leave this out"),
+}
+#: With these codes, what was recorded says more than the words here.
+_WITH_DETAIL: Final = {"component_missing", "condition_error", "depth_exceeded", "event_error"}
+
 
 def reason_for_code(code: str) -> str:
-    return str(REASONS.get(code) or code.replace("_", " "))
+    return str(REASONS.get(code) or _NOT_STARTED.get(code) or code.replace("_", " "))
 
 
 def known_codes() -> list[str]:
@@ -54,6 +65,8 @@ def known_codes() -> list[str]:
 
 def short_reason(run: Run) -> str:
     """Why, in a few words. Blank if the run simply went through, or can go on."""
+    if run.is_open and run.cancel_requested_at is not None:
+        return _("To be cancelled")
     if run.is_open:
         return _("until %(moment)s") % {"moment": moment(run.due_at)} if _is_early(run) else ""
     if run.decision and run.code != "condition_error":
@@ -87,6 +100,8 @@ def _explanation(run: Run, steps: list[Step]) -> str:
 
 
 def _what_is_next(run: Run, steps: list[Step]) -> str:
+    if run.cancel_requested_at is not None:
+        return _what_is_next_of_cancelled(run)
     if run.status == Run.Status.RUNNING:
         return _("a worker is performing it.")
     if not _is_early(run):
@@ -100,8 +115,48 @@ def _what_is_next(run: Run, steps: list[Step]) -> str:
     return _("it goes on, on %(moment)s.") % {"moment": until}
 
 
+def _what_is_next_of_cancelled(run: Run) -> str:
+    asked = _("somebody asked on %(moment)s to cancel it.") % {"moment": moment(run.cancel_requested_at)}
+    if run.status == Run.Status.RUNNING:
+        return asked + " " + _("A worker is performing it: it ends before its next action.")
+    return asked + " " + _("It ends as soon as a worker takes it up.")
+
+
 def _is_early(run: Run) -> bool:
     return run.status != Run.Status.RUNNING and run.due_at is not None and run.due_at > timezone.now()
+
+
+def why_not_started(code: str, detail: str) -> str:
+    """Why a configured event, or all of an occurrence, starts nothing; begins with a small letter."""
+    sentence = f"{reason_for_code(code)}."
+    return f"{sentence} {detail}" if detail and code in _WITH_DETAIL else sentence
+
+
+def names_of_matched(occurrence: Occurrence) -> list[str]:
+    """The triggers that the occurrence matched, by the names they had then."""
+    return list(dict.fromkeys(note["trigger_name"] for note in occurrence.matches if note["code"] == MATCHED))
+
+
+def story_of_occurrence(occurrence: Occurrence) -> str:
+    """Which triggers the occurrence matched, or why none, as a sentence or two."""
+    names = names_of_matched(occurrence)
+    if names:
+        shown = [f"“{name}”" for name in names]
+        return ngettext(
+            "The event matched the trigger %(names)s.", "The event matched the triggers %(names)s.", len(names)
+        ) % {"names": get_text_list(shown, _("and"))}
+    return _("Nothing was started: %(reason)s") % {"reason": why_nothing_started(occurrence)}
+
+
+def why_nothing_started(occurrence: Occurrence) -> str:
+    if occurrence.code:
+        return why_not_started(occurrence.code, occurrence.detail)
+    reasons = list(dict.fromkeys((note["code"], note["detail"]) for note in occurrence.matches))
+    if not reasons:
+        return _("no trigger uses this event.")
+    if len({code for code, _detail in reasons}) > 1:
+        return _("no trigger that uses this event was ready for it.")
+    return why_not_started(*reasons[0])
 
 
 def type_in_words(type_: str) -> str:
@@ -110,6 +165,11 @@ def type_in_words(type_: str) -> str:
         return str(apps.get_model(type_)._meta.verbose_name)
     except (LookupError, ValueError):
         return _("“%(type)s”, which is not installed") % {"type": type_}
+
+
+def type_with_label(type_: str) -> str:
+    """What people call the component type, and what developers call it."""
+    return f"{capfirst(type_in_words(type_))} ({type_})"
 
 
 def moment(value: datetime | None) -> str:

@@ -1,62 +1,28 @@
-"""What did happen: every run says in words what became of it and why. Nothing here can be changed."""
+"""What did happen: every run says in words what became of it and why."""
 
 from __future__ import annotations
 
-import json
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
-from django.utils import timezone
-from django.utils.html import format_html
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from triggers import clock, engines
 from triggers.admin import narrative
-from triggers.admin.paging import BoundedPaginator
+from triggers.admin.operating import OPERATIONS, OperatingAdmin, Operation
 from triggers.admin.people import called
+from triggers.admin.records import RecordAdmin, WhenFilter, context_in_words, link_to_run, when_in_list
 from triggers.context import decode
 from triggers.loading import rows
 from triggers.models import Occurrence, Run, Trigger
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Run]
-else:
-    ModelAdmin = admin.ModelAdmin
-
-
-class WhenFilter(admin.SimpleListFilter):
-    """Runs by their age. Ids begin with the time, so that the primary key's index finds them."""
-
-    title = gettext_lazy("date")
-    parameter_name = "when"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [
-            ("hour", _("Past hour")),
-            ("today", _("Today")),
-            ("week", _("Past 7 days")),
-            ("month", _("Past 30 days")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Run]) -> QuerySet[Run]:
-        now = timezone.now()
-        midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-        begin = {
-            "hour": now - timedelta(hours=1),
-            "today": midnight,
-            "week": midnight - timedelta(days=7),
-            "month": midnight - timedelta(days=30),
-        }.get(self.value() or "")
-        return queryset.filter(pk__gte=_first_id(begin)) if begin else queryset
 
 
 class CodeFilter(admin.SimpleListFilter):
@@ -84,40 +50,41 @@ class EngineFilter(admin.SimpleListFilter):
 
 
 @admin.register(Run)
-class RunAdmin(ModelAdmin):
+class RunAdmin(OperatingAdmin, RecordAdmin):
     list_display = ("when", "of_trigger", "event_type", "of_user", "state", "reason", "steps_done")
-    list_display_links = ("when",)
     list_filter = (WhenFilter, "status", CodeFilter, "trigger", EngineFilter)
-    ordering = ("-id",)
-    sortable_by = ("when",)
     search_fields = ("id",)
     search_help_text = gettext_lazy(
         "A run’s id, a person’s whole user name or e-mail address, or part of a trigger’s name."
     )
-    fields = ("of_trigger", "event_type", "of_user", "recorded", "due", "started", "ended", "engine", "id", "others")
+    fields = (
+        "of_trigger",
+        "event_type",
+        "of_user",
+        "recorded",
+        "due",
+        "started",
+        "ended",
+        "engine",
+        "id",
+        "caused_by",
+        "original",
+        "replays",
+        "others",
+    )
     readonly_fields = fields
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-
-    class Media:
-        css: ClassVar = {"all": ("triggers/admin.css",)}
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Without the times that are not yet, or no longer, there."""
-        return [name for name in self.fields if getattr(obj, f"{name}_at", True) is not None]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not on these pages. Elsewhere it is asked whether a user may be deleted together with their runs."""
-        match = request.resolver_match
-        is_here = match is not None and (match.url_name or "").startswith("triggers_run_")
-        return not is_here and super().has_delete_permission(request, obj)
+        """Without what the run does not have."""
+        values = {
+            "due": obj.due_at,
+            "started": obj.started_at,
+            "ended": obj.ended_at,
+            "caused_by": obj.occurrence.cause_id,
+            "original": obj.replay_of_id,
+            "replays": self.replays(obj),
+        }
+        return [name for name in self.fields if values.get(name, True)]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         # Users and triggers may be gone: a join would leave out their runs.
@@ -164,32 +131,39 @@ class RunAdmin(ModelAdmin):
             "steps": [narrative.StepLine(step) for step in steps],
             "may_see_details": may_see_details,
             "occurred": narrative.moment(obj.occurrence.occurred_at),
-            "happened": _with_label(obj.occurrence.type),
-            "event_context": _readable(obj.occurrence) if may_see_details else [],
+            "happened": narrative.type_with_label(obj.occurrence.type),
+            "event_context": context_in_words(decode(obj.occurrence.context)) if may_see_details else [],
+            "operations": self._operations(request, obj),
+            "operate_url": reverse(f"{self.admin_site.name}:triggers_run_operate", args=[obj.pk]),
         }
         return super().render_change_form(request, context, add, change, form_url, obj)
 
+    def _operations(self, request: HttpRequest, run: Run) -> list[Operation]:
+        """What may be done and is of use."""
+        if not self.has_operate_permission(request):
+            return []
+        return [operation for operation in OPERATIONS.values() if operation.suits(run)]
+
     @admin.display(description=gettext_lazy("when"), ordering="id")
     def when(self, run: Run) -> str:
-        day, _space, time = narrative.moment(run.created_at).rpartition(" ")
-        return format_html('<span class="triggers-unbroken">{}</span> {}', day, time)
+        return when_in_list(run.created_at)
 
     @admin.display(description=gettext_lazy("trigger"))
-    def of_trigger(self, run: Run) -> str:
+    def of_trigger(self, run: Any) -> str:
         if narrative.existing(run, "trigger") is None:
             return _("%(name)s (deleted)") % {"name": run.trigger_name}
-        return self._link(Trigger, run.trigger_id, run.trigger_name)
+        return str(run.links.to_page(Trigger, run.trigger_id, run.trigger_name))
 
     @admin.display(description=gettext_lazy("event"))
     def event_type(self, run: Run) -> str:
         return str(capfirst(narrative.type_in_words(run.occurrence.type)))
 
     @admin.display(description=gettext_lazy("user"))
-    def of_user(self, run: Run) -> str:
+    def of_user(self, run: Any) -> str:
         user = narrative.existing(run, "user")
         if user is None:
             return _("user %(key)s (deleted)") % {"key": run.user_id}
-        return self._link(get_user_model(), run.user_id, str(user))
+        return str(run.links.to_page(get_user_model(), run.user_id, str(user)))
 
     @admin.display(description=gettext_lazy("status"))
     def state(self, run: Run) -> str:
@@ -221,36 +195,23 @@ class RunAdmin(ModelAdmin):
     def ended(self, run: Run) -> str:
         return narrative.moment(run.ended_at)
 
-    @admin.display(description=gettext_lazy("same event"))
-    def others(self, run: Run) -> str:
-        url = reverse(f"{self.admin_site.name}:triggers_run_changelist")
-        return format_html('<a href="{}?occurrence={}">{}</a>', url, run.occurrence_id, _("All runs of this event"))
+    @admin.display(description=gettext_lazy("caused by"))
+    def caused_by(self, run: Any) -> str:
+        return link_to_run(run, narrative.existing(run.occurrence, "cause"))
 
-    def _link(self, model: Any, pk: Any, text: str) -> str:
-        name = f"{self.admin_site.name}:{model._meta.app_label}_{model._meta.model_name}_change"
-        try:
-            return format_html('<a href="{}">{}</a>', reverse(name, args=[pk]), text)
-        except NoReverseMatch:  # the project's admin does not show it
-            return text
+    @admin.display(description=gettext_lazy("replay of"))
+    def original(self, run: Any) -> str:
+        return link_to_run(run, narrative.existing(run, "replay_of"))
 
+    @admin.display(description=gettext_lazy("replayed as"))
+    def replays(self, run: Any) -> str:
+        # By user and trigger, which have an index.
+        runs = Run.objects.using(clock.alias()).filter(user=run.user_id, trigger=run.trigger_id, replay_of=run)
+        return format_html_join(", ", "{}", ((link_to_run(run, replay),) for replay in runs.order_by("pk")))
 
-def _first_id(moment: datetime) -> UUID:
-    """The least id of a record made at the moment or later."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
-
-
-def _with_label(type_: str) -> str:
-    return f"{capfirst(narrative.type_in_words(type_))} ({type_})"
-
-
-def _readable(occurrence: Occurrence) -> list[tuple[str, str]]:
-    """The context as names and values."""
-    return [(name, _value_in_words(value)) for name, value in decode(occurrence.context).items()]
-
-
-def _value_in_words(value: Any) -> str:
-    if isinstance(value, datetime) and timezone.is_aware(value):
-        return narrative.moment(value)
-    if isinstance(value, dict | list | bool | None):
-        return json.dumps(value, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder)
-    return str(value)
+    @admin.display(description=gettext_lazy("occurrence"))
+    def others(self, run: Any) -> str:
+        links = [run.links.to_list(Run, _("All runs of this event"), occurrence=run.occurrence_id)]
+        if run.links.reach(Occurrence):
+            links.insert(0, run.links.to_page(Occurrence, run.occurrence_id, _("What came of this event")))
+        return format_html_join(", ", "{}", ((link,) for link in links))

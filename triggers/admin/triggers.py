@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -25,9 +24,9 @@ from triggers.admin.components import (
     ComponentsInline,
     ConditionInline,
     EventInline,
-    in_words,
-    missing_in_words,
 )
+from triggers.admin.firing import FiringAdmin
+from triggers.admin.parts import Kind, Parts
 from triggers.loading import load, rows
 from triggers.models import Action, Condition, Event, Trigger
 
@@ -35,36 +34,6 @@ if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Trigger]
 else:
     ModelAdmin = admin.ModelAdmin
-
-Kind = type[Event] | type[Condition] | type[Action]
-
-
-class Parts:
-    """The components of some triggers in words, in a number of queries that depends on their classes alone."""
-
-    def __init__(self, triggers: Collection[Trigger]) -> None:
-        self._lines: dict[tuple[Kind, int], list[str]] = defaultdict(list)
-        self._missing: dict[int, list[str]] = defaultdict(list)
-        orders: dict[Kind, tuple[str, ...]] = {Event: ("pk",), Condition: ("pk",), Action: ("position", "pk")}
-        for kind, order in orders.items():
-            found, missing = load(rows(kind, clock.alias()).filter(trigger__in=triggers).order_by(*order))
-            for component in found:
-                self._lines[kind, component.trigger_id or 0].append(in_words(component))
-            for component in missing:
-                self._missing[component.trigger_id or 0].append(missing_in_words(component))
-                self._lines[kind, component.trigger_id or 0].append(missing_in_words(component))
-
-    def of(self, kind: Kind, trigger: Trigger) -> list[str]:
-        return self._lines[kind, trigger.pk]
-
-    def lacking(self, trigger: Trigger) -> list[str]:
-        """What keeps the trigger from ever running if it were enabled."""
-        lacking = []
-        if not self.of(Event, trigger):
-            lacking.append(_("no event"))
-        if not self.of(Action, trigger):
-            lacking.append(_("no action"))
-        return lacking + self._missing[trigger.pk]
 
 
 class TriggerList(ChangeList):
@@ -119,7 +88,7 @@ class ActionTypeFilter(ComponentTypeFilter):
 
 
 @admin.register(Trigger)
-class TriggerAdmin(PolymorphicInlineSupportMixin, ModelAdmin):
+class TriggerAdmin(FiringAdmin, PolymorphicInlineSupportMixin, ModelAdmin):
     fields = ("name", "description", "is_enabled", "engine")
     inlines = (ActionInline, EventInline, ConditionInline)
     list_display = ("name", "is_enabled", "when", "conditions", "do", "about")
@@ -211,7 +180,7 @@ class TriggerAdmin(PolymorphicInlineSupportMixin, ModelAdmin):
         for trigger in to_change:
             trigger.is_enabled = is_enabled
             trigger.save(update_fields=["is_enabled"])
-            self.log_change(request, trigger, [{"changed": {"fields": ["enabled"]}}])
+            self.log_change(request, trigger, _("Enabled.") if is_enabled else _("Disabled."))
         if is_enabled:
             message = ngettext("%d trigger was enabled.", "%d triggers were enabled.", len(to_change))
         else:
