@@ -48,11 +48,16 @@ class Problem(APIException):
         self.path = path
 
 
+class QueryInvalid(ValidationError):
+    """The query parameters are refused; the detail is by parameter."""
+
+
 def answer(error: Exception, context: dict[str, Any]) -> Response:
     """
     The response to whatever was raised while a request was served; for views' ``get_exception_handler``.
 
-    Failures of the server are logged and signalled as Django does with exceptions that leave a view.
+    Failures of the server are logged and signalled as Django does with exceptions that leave a view; what a view
+    answers on purpose is none.
     """
     problem = _problem(error)
     response = Response(
@@ -68,7 +73,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response:
         headers=_headers(problem),
         content_type=MEDIA_TYPE,
     )
-    if response.status_code >= 500:
+    if response.status_code >= 500 and not isinstance(error, Problem):
         request = context["request"]._request
         got_request_exception.send(sender=None, request=request)
         message = "%s: %s"
@@ -106,6 +111,8 @@ def _problem(error: Exception) -> APIException:
 
 
 def _sentence(problem: APIException) -> str:
+    if isinstance(problem, QueryInvalid):
+        return "The query is not valid: errors says where."
     if isinstance(problem, ValidationError):
         return "The body is not valid: errors says where."
     # Authentication packages pass whole objects.
@@ -113,6 +120,8 @@ def _sentence(problem: APIException) -> str:
 
 
 def _code(problem: APIException) -> str:
+    if isinstance(problem, QueryInvalid):
+        return "query_invalid"
     if isinstance(problem, ValidationError):
         return "body_invalid"
     return str(getattr(problem.detail, "code", problem.default_code))

@@ -1,8 +1,8 @@
-"""Who may fire events and who may read what became of them."""
+"""Who may fire events, read what became of them, and operate on it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework.permissions import IsAuthenticated
@@ -11,13 +11,43 @@ from rest_framework.request import Request
 from triggers.models import Occurrence, Run
 
 
-class MayFire(IsAuthenticated):
-    """Users with the permission ``triggers.fire_event``."""
+class Permitted(IsAuthenticated):
+    """Users with one permission."""
 
-    message = _("To fire events you need the permission triggers.fire_event.")
+    permission: ClassVar[str]
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return super().has_permission(request, view) and request.user.has_perm("triggers.fire_event")
+        return super().has_permission(request, view) and request.user.has_perm(self.permission)
+
+
+class MayFire(Permitted):
+    permission = "triggers.fire_event"
+    message = _("To fire events you need the permission triggers.fire_event.")
+
+
+class MayExplain(Permitted):
+    permission = "triggers.explain_event"
+    message = _("To ask what an event would do you need the permission triggers.explain_event.")
+
+
+class MayOperate(Permitted):
+    permission = "triggers.operate_run"
+    message = _("To cancel, retry and replay runs you need the permission triggers.operate_run.")
+
+
+class MayListOccurrences(Permitted):
+    permission = "triggers.view_occurrence"
+    message = _("To list occurrences you need the permission triggers.view_occurrence.")
+
+
+class MayListRuns(Permitted):
+    permission = "triggers.view_run"
+    message = _("To list runs you need the permission triggers.view_run.")
+
+
+class MayListActivities(Permitted):
+    permission = "triggers.view_activity"
+    message = _("To list activities you need the permission triggers.view_activity.")
 
 
 class MayRead(IsAuthenticated):

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, ClassVar, Final
+from datetime import date, time
+from typing import Any, Final
 
 from django.db import models
-from django.utils.dateparse import parse_datetime, parse_duration
-from django.utils.duration import duration_iso_string
-from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail
 
-from triggers import clock
-from triggers.audiences import user_key
+from triggers import clock, explaining
 from triggers.context import decode
-from triggers.exceptions import UserInvalid
-from triggers.models import AudienceChunk, Occurrence, Run, Step
+from triggers.models import Activity, AudienceChunk, Occurrence, Run, Step
+from triggers_api.fields import DurationField, MomentField, StrictSerializer, TextField, UserField
 
 #: No more than become runs at once, so that the answer to a firing can tell of every one of them.
 MAX_USERS: Final = AudienceChunk.SIZE
@@ -26,93 +20,6 @@ MAX_USERS: Final = AudienceChunk.SIZE
 HIDDEN: Final = "hidden: needs the permission triggers.view_context"
 #: How many of its runs are told with an occurrence.
 MAX_RUNS: Final = 100
-
-
-class TextField(serializers.CharField):
-    """A JSON string, and nothing that could be made one."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class MomentField(serializers.DateTimeField):
-    """A date and time with its offset; UTC in answers."""
-
-    default_error_messages: ClassVar[dict[str, Any]] = {
-        "invalid": _("Write a date and time as in 2026-01-31T09:00:00Z."),
-        "offset_missing": _("Add the offset from UTC, as in 2026-01-31T09:00:00Z."),
-    }
-
-    def to_internal_value(self, data: Any) -> datetime:
-        try:
-            moment = parse_datetime(data) if isinstance(data, str) else None
-            if moment is not None and moment.tzinfo is None:
-                self.fail("offset_missing")
-            moment = moment and moment.astimezone(UTC)
-        except (ValueError, OverflowError):
-            moment = None
-        if moment is None:
-            self.fail("invalid")
-        return moment
-
-    def to_representation(self, value: datetime) -> str:
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-class DurationField(serializers.DurationField):
-    """A duration as in ISO 8601."""
-
-    default_error_messages: ClassVar[dict[str, Any]] = {
-        "invalid": _("Write a duration in days, hours, minutes and seconds, as in P1DT2H30M."),
-    }
-
-    def to_internal_value(self, value: Any) -> timedelta:
-        try:
-            duration = parse_duration(value) if isinstance(value, str) and "P" in value else None
-        except OverflowError:
-            duration = None
-        if duration is None:
-            self.fail("invalid")
-        return duration
-
-    def to_representation(self, value: timedelta) -> str:
-        return duration_iso_string(value)
-
-
-class UserField(serializers.Field[Any, Any, str, Any]):
-    """A user, named by primary key in a JSON string; an integer is accepted."""
-
-    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": _("Name a user by a string or an integer.")}
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, bool) or not isinstance(data, str | int):
-            self.fail("invalid")
-        try:
-            return user_key(data)
-        except UserInvalid as error:
-            raise serializers.ValidationError(str(error), error.code) from None
-
-    def to_representation(self, value: Any) -> str:
-        return str(value)
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """Input in which a field that is not known is an error."""
-
-    def to_internal_value(self, data: Mapping[str, Any]) -> Any:
-        errors: dict[str, Any] = {}
-        values = None
-        try:
-            values = super().to_internal_value(data)
-        except serializers.ValidationError as error:
-            errors = dict(error.detail)  # type: ignore[arg-type]
-        detail = ErrorDetail(f"There is no such field; there are {', '.join(self.fields)}.", "unknown_field")
-        errors |= {name: [detail] for name in data if name not in self.fields}
-        if errors:
-            raise serializers.ValidationError(errors)
-        return values
 
 
 class FireSerializer(StrictSerializer):
@@ -123,6 +30,18 @@ class FireSerializer(StrictSerializer):
     context = serializers.JSONField(default=dict)  # type: ignore[assignment]  # a field takes the property's place
     occurred_at = MomentField(required=False)
     delay = DurationField(required=False)
+
+
+class ExplainSerializer(StrictSerializer):
+    """The body of ``explain/``: the arguments of :func:`triggers.explaining.explain`."""
+
+    type = TextField(trim_whitespace=False)
+    users = serializers.ListField(child=UserField(), allow_empty=False, max_length=explaining.MAX_USERS)
+    context = serializers.JSONField(default=dict)  # type: ignore[assignment]  # a field takes the property's place
+
+
+class NothingSerializer(StrictSerializer):
+    """The body of what takes none: empty, or an object without fields."""
 
 
 class RecordSerializer(serializers.ModelSerializer[Any]):
@@ -151,15 +70,14 @@ class StepSerializer(RecordSerializer):
         read_only_fields = fields
 
 
-class RunSerializer(RecordSerializer):
-    """A run that explains itself. What its errors say is left out unless the reader ``may_see_context``."""
+class ListedRunSerializer(RecordSerializer):
+    """A run in a list: all but its steps."""
 
     user = UserField(source="user_id")
-    steps = StepSerializer(many=True)
 
     class Meta:
         model = Run
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "occurrence",
             "event",
@@ -174,8 +92,19 @@ class RunSerializer(RecordSerializer):
             "started_at",
             "ended_at",
             "due_at",
-            "steps",
+            "cancel_requested_at",
+            "replay_of",
         )
+        read_only_fields = fields
+
+
+class RunSerializer(ListedRunSerializer):
+    """A run that explains itself. What its errors say is left out unless the reader ``may_see_context``."""
+
+    steps = StepSerializer(many=True)
+
+    class Meta(ListedRunSerializer.Meta):
+        fields = (*ListedRunSerializer.Meta.fields, "steps")
         read_only_fields = fields
 
     def to_representation(self, run: Run) -> dict[str, Any]:
@@ -197,26 +126,71 @@ class RunSummarySerializer(RecordSerializer):
         read_only_fields = fields
 
 
-class OccurrenceSerializer(RecordSerializer):
-    """
-    An occurrence with the first of its runs, and how many runs there are. The context is null unless the reader
-    ``may_see_context``.
-    """
+class ActivitySerializer(RecordSerializer):
+    """What a trigger has done to a user so far."""
+
+    user = UserField(source="user_id")
+
+    class Meta:
+        model = Activity
+        fields = ("id", "trigger", "user", "action_count", "last_action_datetime")
+        read_only_fields = fields
+
+
+class ReportSerializer(serializers.Serializer[Any]):
+    """What one condition says of one user."""
+
+    condition = serializers.IntegerField(source="condition.pk")
+    type = serializers.CharField(source="condition._meta.label")
+    name = serializers.CharField(source="condition")
+    satisfied = serializers.BooleanField(source="holds")
+    required = serializers.CharField()  # type: ignore[assignment]  # a field takes the attribute's place
+    observed = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ExplanationSerializer(serializers.Serializer[Any]):
+    """What one configured event would do for one user. ``due_at`` is null for what would start at once."""
+
+    event = serializers.IntegerField(source="event_id")
+    trigger = serializers.IntegerField(source="trigger_id")
+    trigger_name = serializers.CharField()
+    user = UserField(source="user.pk")
+    would_run = serializers.BooleanField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    due_at = MomentField()
+    conditions = ReportSerializer(source="reports", many=True)
+
+
+class ListedOccurrenceSerializer(RecordSerializer):
+    """An occurrence in a list: without its context and runs, of which there may be very many."""
 
     class Meta:
         model = Occurrence
-        fields = (
+        fields: tuple[str, ...] = (
             "id",
             "type",
+            "source",
             "occurred_at",
             "recorded_at",
             "delay",
-            "context",
             "matches",
             "unknown_users",
             "code",
             "detail",
         )
+        read_only_fields = fields
+
+
+class OccurrenceSerializer(ListedOccurrenceSerializer):
+    """
+    An occurrence with the first of its runs, and how many runs there are. The context is null unless the reader
+    ``may_see_context``.
+    """
+
+    class Meta(ListedOccurrenceSerializer.Meta):
+        fields = (*ListedOccurrenceSerializer.Meta.fields, "context")
         read_only_fields = fields
 
     def to_representation(self, occurrence: Occurrence) -> dict[str, Any]:

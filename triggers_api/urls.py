@@ -12,7 +12,8 @@ from typing import Any
 
 from django.urls import URLPattern, path, re_path
 
-from triggers_api.views import FireView, NowhereView, OccurrenceView, RunView
+from triggers_api.views import firing, health, operating, records
+from triggers_api.views.base import NowhereView
 
 app_name = "triggers_api"
 
@@ -23,8 +24,18 @@ def _paths(route: str, view: Callable[..., Any], name: str) -> list[URLPattern]:
 
 
 urlpatterns = [
-    *_paths("fire", FireView.as_view(), "fire"),
-    *_paths("occurrences/<uuid:id>", OccurrenceView.as_view(), "occurrence"),
-    *_paths("runs/<uuid:id>", RunView.as_view(), "run"),
+    *_paths("fire", firing.FireView.as_view(), "fire"),
+    *_paths("explain", firing.ExplainView.as_view(), "explain"),
+    *_paths("occurrences", records.OccurrencesView.as_view(), "occurrences"),
+    *_paths("occurrences/<uuid:id>", records.OccurrenceView.as_view(), "occurrence"),
+    *_paths("occurrences/<uuid:id>/cancel", operating.CancelOccurrenceView.as_view(), "occurrence-cancel"),
+    *_paths("runs", records.RunsView.as_view(), "runs"),
+    *_paths("runs/<uuid:id>", records.RunView.as_view(), "run"),
+    *_paths("runs/<uuid:id>/cancel", operating.CancelRunView.as_view(), "run-cancel"),
+    *_paths("runs/<uuid:id>/retry", operating.RetryRunView.as_view(), "run-retry"),
+    *_paths("runs/<uuid:id>/replay", operating.ReplayRunView.as_view(), "run-replay"),
+    *_paths("activities", records.ActivitiesView.as_view(), "activities"),
+    *_paths("health/live", health.LiveView.as_view(), "live"),
+    *_paths("health/ready", health.ReadyView.as_view(), "ready"),
     re_path("", NowhereView.as_view()),
 ]

@@ -51,6 +51,7 @@ def test_an_accepted_event_is_answered_with_its_occurrence_and_runs(
     assert response.json() == {
         "id": str(occurrence.pk),
         "type": TYPE,
+        "source": f"user:{occurrence.fired_by_id}",
         "occurred_at": occurrence.occurred_at.isoformat().replace("+00:00", "Z"),
         "recorded_at": occurrence.recorded_at.isoformat().replace("+00:00", "Z"),
         "delay": "P0DT00H00M00S",

@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,10 +12,10 @@ from rest_framework.test import APIClient
 from tests.acceptance.scenario import a_trigger
 from tests.api.conftest import StartClient
 from tests.api.problems import assert_problem, problem
+from tests.api.records import moment, performed_run, run_as_json, url
 from tests.probe.models import ProbeEvent, RecordEffectAction, RefusingAction
 from triggers import fire
-from triggers.models import Action, ActionCountCondition, Activity, Occurrence, Run, Step, Trigger
-from triggers.running import advance
+from triggers.models import ActionCountCondition, Activity, Run, Step, Trigger
 
 pytestmark = pytest.mark.django_db
 
@@ -25,42 +24,6 @@ pytestmark = pytest.mark.django_db
 def reader(client_with: StartClient) -> APIClient:
     """May read all that was fired by anybody."""
     return client_with("view_occurrence", "view_run", "view_context", username="reader")
-
-
-def url(record: Occurrence | Run) -> str:
-    return f"/api/v1/{record._meta.model_name}s/{record.pk}/"
-
-
-def moment(value: datetime | None) -> str | None:
-    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def run_as_json(run: Run, steps: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "id": str(run.pk),
-        "occurrence": str(run.occurrence_id),
-        "event": run.event_id,
-        "trigger": run.trigger_id,
-        "trigger_name": run.trigger_name,
-        "user": str(run.user_id),
-        "status": run.status,
-        "code": run.code,
-        "detail": run.detail,
-        "decision": run.decision,
-        "created_at": moment(run.created_at),
-        "started_at": moment(run.started_at),
-        "ended_at": moment(run.ended_at),
-        "due_at": moment(run.due_at),
-        "steps": steps,
-    }
-
-
-def performed_run(*actions: Action, user: User, **options: Any) -> Run:
-    """A run of a new trigger of these actions that is over."""
-    a_trigger(*actions, **options)
-    fire(ProbeEvent, users=user)
-    advance([Run.objects.get().pk])
-    return Run.objects.get()
 
 
 def test_a_run_tells_its_steps(reader: APIClient, anna: User) -> None:

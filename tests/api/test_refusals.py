@@ -15,10 +15,12 @@ from rest_framework.throttling import UserRateThrottle
 from rest_framework.views import APIView
 
 from tests.api.conftest import StartClient
+from tests.api.outage import DownDatabase
 from tests.api.problems import assert_problem, database, invalid, problem
 from triggers.models import Trigger
 from triggers_api.parsers import StrictJSONParser
-from triggers_api.views import FireView, TriggersView
+from triggers_api.views.base import TriggersView
+from triggers_api.views.firing import FireView
 
 pytestmark = pytest.mark.django_db
 
@@ -483,7 +485,6 @@ def test_the_wrong_method_is_refused(client: APIClient, method: str) -> None:
         "fire/now/",
         "fire//",
         "fire/%0A",
-        "occurrences/",
         "occurrences/1/",
         "runs/%00/",
         "runs/0193b3f0-0000-7000-8000-00000000000G/",
@@ -518,20 +519,6 @@ def test_who_asks_too_often_is_told_when_to_ask_again(
     detail = f"Request was throttled. Expected available in {wait} seconds."
     assert_problem(response, problem(429, "throttled", detail))
     assert database() == before
-
-
-class DownDatabase:
-    """The database's address leads nowhere."""
-
-    def __enter__(self) -> None:
-        self.settings = dict(connection.settings_dict)
-        wrong = {"NAME": "/nowhere/db.sqlite3"} if connection.vendor == "sqlite" else {"PORT": "1"}
-        connection.close()
-        connection.settings_dict |= wrong
-
-    def __exit__(self, *args: object) -> None:
-        connection.close()
-        connection.settings_dict |= self.settings
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,58 @@
+"""docs/api.md names the endpoints and the errors that there are, and no others."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from rest_framework import exceptions as rest_framework
+
+import triggers_api
+from triggers import exceptions
+from triggers_api.urls import urlpatterns
+
+PAGE = Path(__file__).parents[2].joinpath("docs/api.md").read_text()
+#: Errors that REST framework raises for us.
+RAISED_BY_REST_FRAMEWORK: list[type[rest_framework.APIException]] = [
+    rest_framework.NotAuthenticated,
+    rest_framework.AuthenticationFailed,
+    rest_framework.PermissionDenied,
+    rest_framework.NotFound,
+    rest_framework.MethodNotAllowed,
+    rest_framework.NotAcceptable,
+    rest_framework.UnsupportedMediaType,
+    rest_framework.Throttled,
+]
+
+
+def test_the_endpoints_are_those_that_there_are() -> None:
+    endpoints = set()
+    for pattern in urlpatterns:
+        route, view = str(pattern.pattern), pattern.callback
+        if route.endswith("/"):
+            methods = [name for name in ("get", "post", "put", "patch", "delete") if hasattr(_class(view), name)]
+            assert methods, route
+            endpoints |= {(name.upper(), route.replace("<uuid:id>", "{id}")) for name in methods}
+
+    assert set(re.findall(r"^\| ([A-Z]+) `([^`]+)`", PAGE, re.MULTILINE)) == endpoints
+
+
+def _class(view: Any) -> Any:
+    return view.view_class
+
+
+def test_the_errors_are_those_that_there_are() -> None:
+    source = "".join(path.read_text() for path in Path(*triggers_api.__path__).rglob("*.py"))
+    expected = re.findall(r'Problem\(\s*(\d+), "(\w+)"', source)
+    expected += [(str(error.status_code), str(error.default_code)) for error in RAISED_BY_REST_FRAMEWORK]
+    # What fire() refuses; a user who cannot be is an error of its field already.
+    refused = {kind.code for kind in _subclasses(exceptions.FiringRefused)} - {"user_invalid"}
+    expected += [("422" if code == "key_conflict" else "400", code) for code in refused]
+    expected += [("400", "body_invalid"), ("400", "query_invalid")]
+
+    listed = re.findall(r"^\| (\d{3}) \| `(\w+)`", PAGE, re.MULTILINE)
+
+    assert sorted(listed) == sorted(set(expected))
+
+
+def _subclasses(kind: type[exceptions.FiringRefused]) -> set[type[exceptions.FiringRefused]]:
+    return {found for child in kind.__subclasses__() for found in {child, *_subclasses(child)}}

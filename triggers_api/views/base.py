@@ -1,0 +1,69 @@
+"""What all views have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.db import connections, transaction
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from rest_framework.exceptions import NotFound
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from triggers_api import errors
+from triggers_api.errors import Problem
+from triggers_api.parsers import StrictJSONParser
+
+
+def _outside_transactions(view: Callable[..., Any]) -> Callable[..., Any]:
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
+
+
+@method_decorator(_outside_transactions, name="dispatch")
+class TriggersView(APIView):
+    """
+    JSON in, JSON or a problem out, whatever the project's settings; authentication and throttles are theirs.
+
+    Requests run in no transaction of their own, so that an answer says what has been committed.
+    """
+
+    http_method_names = ["get", "head", "post"]
+    parser_classes = [StrictJSONParser]
+    renderer_classes = [JSONRenderer]
+    content_negotiation_class = DefaultContentNegotiation
+    versioning_class = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if "Transfer-Encoding" in request.headers and not request.headers.get("Content-Length"):
+            # Django would read it as empty.
+            raise Problem(411, "length_required", "Send the body with its Content-Length, not in chunks.")
+
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
+        return errors.answer
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """The challenge of the first authenticator that has one."""
+        headers = (authenticator.authenticate_header(request) for authenticator in self.get_authenticators())
+        return next((header for header in headers if header), "")
+
+
+class NowhereView(TriggersView):
+    """Everywhere else, so that the answer there is a problem too."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NotFound
+
+
+def url(request: Request, name: str, id: UUID) -> str:
+    """The path of the resource wherever the API is mounted; without a host, which proxies change."""
+    namespace = request.resolver_match.namespace  # type: ignore[union-attr]  # this request was resolved
+    return reverse(f"{namespace}:{name}", kwargs={"id": id})

@@ -1,0 +1,62 @@
+"""Whether this process serves requests, and whether what it accepts is worked on. For those who watch it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Min
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from triggers import clock, conf, engines
+from triggers.models import AudienceChunk, Run
+from triggers_api.errors import Problem
+from triggers_api.views.base import TriggersView
+
+
+class HealthView(TriggersView):
+    """Answers anybody, however often."""
+
+    authentication_classes = []
+    permission_classes = []
+    throttle_classes = []
+
+
+class LiveView(HealthView):
+    """This process answers; nothing else is asked."""
+
+    def get(self, request: Request) -> Response:
+        return Response({"status": "ok"})
+
+
+class ReadyView(HealthView):
+    """
+    The database answers, the engine is set up, and workers take what is due.
+
+    Workers look for due work every few seconds. What they have left alone for longer than a worker may hold work
+    without a sign of life (``TRIGGERS_LEASE``) says that there is none.
+    """
+
+    def get(self, request: Request) -> Response:
+        overdue = int(_overdue().total_seconds())
+        if overdue > conf.lease().total_seconds():
+            detail = f"Work has been overdue for {overdue} seconds: no worker takes it."
+            raise Problem(503, "work_overdue", detail)
+        if problem := engines.default().problem():
+            raise Problem(503, "engine_not_ready", " ".join(problem))
+        return Response({"status": "ok", "oldest_overdue_seconds": overdue})
+
+
+def _overdue() -> timedelta:
+    """For how long the oldest work that is due has not been handed to a worker."""
+    using = clock.alias()
+    now = clock.Clock(using).now()
+    work: tuple[Any, ...] = (Run, AudienceChunk)
+    oldest: list[datetime | None] = [
+        model.objects.using(using)
+        .filter(engine__in=engines.names())
+        .aggregate(oldest=Min("next_handover_at"))["oldest"]
+        for model in work
+    ]
+    return max((now - moment for moment in oldest if moment and moment < now), default=timedelta())

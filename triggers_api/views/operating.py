@@ -1,0 +1,108 @@
+"""What people do to runs: cancel them, have them tried again, replay them. The answer is the record as it is then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from triggers import clock, running
+from triggers.exceptions import UnknownEventType
+from triggers.firing import replay, retry
+from triggers.models import Event, Occurrence, Run
+from triggers_api.errors import Problem
+from triggers_api.permissions import MayOperate
+from triggers_api.serializers import NothingSerializer
+from triggers_api.views.base import TriggersView, url
+from triggers_api.views.records import find_occurrence, find_run, tell_occurrence, tell_run
+
+#: How many runs of an occurrence are cancelled at a time.
+BATCH: Final = 1000
+
+
+class OperationView(TriggersView):
+    """Takes a POST without a body."""
+
+    permission_classes = [MayOperate]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method == "POST":
+            NothingSerializer(data=request.data).is_valid(raise_exception=True)
+
+
+class CancelRunView(OperationView):
+    """The run ends before its next step; at once if no worker has it in hand."""
+
+    def post(self, request: Request, id: UUID) -> Response:
+        if not running.cancel([find_run(id).pk]):
+            raise Problem(409, "run_ended", "The run has ended already.")
+        return _accepted(request, id)
+
+
+class RetryRunView(OperationView):
+    """The run goes on at the step that failed."""
+
+    def post(self, request: Request, id: UUID) -> Response:
+        if not retry([find_run(id).pk]):
+            detail = "The run neither failed nor was stopped because its trigger was disabled."
+            raise Problem(409, "run_not_retriable", detail)
+        return _accepted(request, id)
+
+
+class ReplayRunView(OperationView):
+    """The event happens to the run's user once more, under today's definition of the trigger."""
+
+    def post(self, request: Request, id: UUID) -> Response:
+        run = find_run(id)
+        if run.is_open:
+            raise Problem(409, "run_open", "The run has not ended yet: cancel it first.")
+        return _accepted(request, _replayed(run, request.user).pk)
+
+
+class CancelOccurrenceView(OperationView):
+    """As CancelRunView, for all runs of the occurrence that have not ended."""
+
+    def post(self, request: Request, id: UUID) -> Response:
+        occurrence = find_occurrence(id)
+        for run_ids in _open_runs(occurrence):
+            running.cancel(run_ids)
+        headers = {"Location": url(request, "occurrence", id)}
+        return Response(tell_occurrence(request, occurrence), status=202, headers=headers)
+
+
+def _accepted(request: Request, id: UUID) -> Response:
+    return Response(tell_run(request, find_run(id)), status=202, headers={"Location": url(request, "run", id)})
+
+
+def _replayed(run: Run, user: Any) -> Run:
+    """The new run. Where there would be none, nothing is recorded."""
+    try:
+        with transaction.atomic(using=clock.alias()):
+            occurrence = replay(run, fired_by=user)
+            if again := occurrence.runs.first():
+                return again
+            reasons = [note["detail"] for note in occurrence.matches if note["detail"]]
+            detail = "Nothing would start. " + (reasons[0] if reasons else "The user or the trigger is gone.")
+            raise Problem(409, "nothing_to_start", detail)
+    except (Event.DoesNotExist, UnknownEventType):
+        raise Problem(409, "event_removed", "The event of the run was removed from its trigger.") from None
+
+
+def _open_runs(occurrence: Occurrence) -> Iterator[list[UUID]]:
+    """Each open run once: one in a worker's hands stays open for a while."""
+    ids = (
+        Run.objects.using(clock.alias())
+        .open()
+        .filter(occurrence=occurrence)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    batch = list(ids[:BATCH])
+    while batch:
+        yield batch
+        batch = list(ids.filter(pk__gt=batch[-1])[:BATCH])

@@ -1,0 +1,126 @@
+"""What was fired and what became of it: one record, or those that a query asks for."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from triggers import clock
+from triggers.loading import rows
+from triggers.models import Activity, Occurrence, Run
+from triggers_api.permissions import MayListActivities, MayListOccurrences, MayListRuns, MayRead, may_see_context
+from triggers_api.queries import ActivityQuery, OccurrenceQuery, Query, RunQuery
+from triggers_api.serializers import (
+    ActivitySerializer,
+    ListedOccurrenceSerializer,
+    ListedRunSerializer,
+    OccurrenceSerializer,
+    RunSerializer,
+)
+from triggers_api.views.base import TriggersView
+
+
+class ListView(TriggersView):
+    """Records, newest first, a page at a time."""
+
+    query_class: ClassVar[type[Query]]
+    serializer_class: ClassVar[type[BaseSerializer[Any]]]
+
+    def rows(self) -> QuerySet[Any]:
+        """All that the query may choose from."""
+        raise NotImplementedError
+
+    def get(self, request: Request) -> Response:
+        shown, has_more = self.query_class.read(request).page(self.rows())
+        return Response(
+            {
+                "next": _next(request, shown[-1].pk) if has_more else None,
+                "results": self.serializer_class(shown, many=True).data,
+            }
+        )
+
+
+class OccurrencesView(ListView):
+    """What was fired."""
+
+    permission_classes = [MayListOccurrences]
+    query_class = OccurrenceQuery
+    serializer_class = ListedOccurrenceSerializer
+
+    def rows(self) -> QuerySet[Occurrence]:
+        return Occurrence.objects.using(clock.alias())
+
+
+class RunsView(ListView):
+    """What was done for users, or why nothing was."""
+
+    permission_classes = [MayListRuns]
+    query_class = RunQuery
+    serializer_class = ListedRunSerializer
+
+    def rows(self) -> QuerySet[Run]:
+        return Run.objects.using(clock.alias())
+
+
+class ActivitiesView(ListView):
+    """How often and when triggers acted on users: what limits read."""
+
+    permission_classes = [MayListActivities]
+    query_class = ActivityQuery
+    serializer_class = ActivitySerializer
+
+    def rows(self) -> QuerySet[Activity]:
+        return rows(Activity, clock.alias())
+
+
+class OccurrenceView(TriggersView):
+    """What was fired and what became of it."""
+
+    permission_classes = [MayRead]
+
+    def get(self, request: Request, id: UUID) -> Response:
+        occurrence = find_occurrence(id)
+        self.check_object_permissions(request, occurrence)
+        return Response(tell_occurrence(request, occurrence))
+
+
+class RunView(TriggersView):
+    """What was done for one user, step by step, or why nothing was."""
+
+    permission_classes = [MayRead]
+
+    def get(self, request: Request, id: UUID) -> Response:
+        run = find_run(id)
+        self.check_object_permissions(request, run)
+        return Response(tell_run(request, run))
+
+
+def find_occurrence(id: UUID) -> Occurrence:
+    return get_object_or_404(Occurrence.objects.using(clock.alias()), pk=id)
+
+
+def find_run(id: UUID) -> Run:
+    return get_object_or_404(Run.objects.using(clock.alias()).select_related("occurrence"), pk=id)
+
+
+def tell_occurrence(request: Request, occurrence: Occurrence) -> Any:
+    """The occurrence as this reader may see it."""
+    return OccurrenceSerializer(occurrence, context={"may_see_context": may_see_context(request, occurrence)}).data
+
+
+def tell_run(request: Request, run: Run) -> Any:
+    """The run as this reader may see it."""
+    return RunSerializer(run, context={"may_see_context": may_see_context(request, run.occurrence)}).data
+
+
+def _next(request: Request, cursor: Any) -> str:
+    """The path of the next page, without a host, which proxies change."""
+    query = request.query_params.copy()
+    query["cursor"] = str(cursor)
+    return f"{request.path}?{query.urlencode()}"
