@@ -76,7 +76,7 @@ def test_two_triggers_on_one_user_do_not_wait_for_each_other(start_worker: Start
 
     def wait_for_passing(number: int) -> None:
         succeeded = Run.objects.filter(trigger=passing, status="succeeded")
-        wait_until(lambda: succeeded.count() == number, timeout=2.5, message=explain)
+        wait_until(lambda: succeeded.count() == number, timeout=10, message=explain)
 
     fire("probe.ProbeEvent", users=person)
     wait_until(lambda: effects()["at the gate"] == 1, message=explain)

@@ -4,6 +4,7 @@ import re
 from html import unescape
 from typing import Any
 
+from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test import Client
@@ -47,6 +48,22 @@ def runs_in(response: Any) -> set[Run]:
 
 def run_page(client: Client, run: Run) -> Any:
     return client.get(reverse("admin:triggers_run_change", args=[run.pk]))
+
+
+def hidden_values(response: Any) -> dict[str, str]:
+    """Return the values of the page's hidden fields, as the browser would send them."""
+    found = {}
+    for tag in re.findall(r'<input type="hidden"[^>]*>', response.content.decode()):
+        attributes = dict(re.findall(r'(\w+)="([^"]*)"', tag))
+        found[attributes["name"]] = unescape(attributes.get("value", ""))
+    found.pop("csrfmiddlewaretoken", None)
+    return found
+
+
+def history(record: Any) -> list[str]:
+    """Return the lines of the record's history in the admin, the first first."""
+    entries = LogEntry.objects.filter(object_id=str(record.pk), content_type__model=record._meta.model_name)
+    return [entry.get_change_message() for entry in entries.order_by("pk")]
 
 
 def form_values(response: Any) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -6,7 +7,10 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.acceptance.scenario import a_trigger
-from tests.admin.pages import queries_of, text
+from tests.admin.pages import queries_of, run_list, runs_in, text, trigger_url
+from tests.probe.models import ProbeEvent, RecordEffectAction
+from triggers import fire
+from triggers.admin.paging import BoundedPaginator
 from triggers.models import Activity
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +42,35 @@ def test_the_ledger_is_read_only(admin_client: Client, activity: Activity) -> No
     assert activity.action_count == 7
 
 
+def test_an_entry_leads_to_its_trigger_its_user_and_their_runs(
+    admin_client: Client, client_with: Callable[..., Client], activity: Activity, ada: User, bob: User
+) -> None:
+    a_trigger(RecordEffectAction(), name="other")
+    RecordEffectAction.objects.create(trigger=activity.trigger)
+    fire(ProbeEvent, users=[ada, bob])
+    page = reverse("admin:triggers_activity_change", args=[activity.pk])
+    query = {"trigger__id__exact": activity.trigger_id, "user": ada.pk}
+    runs = f"{reverse('admin:triggers_run_changelist')}?{urlencode(query)}".replace("&", "&amp;")
+    links = [trigger_url(activity.trigger), reverse("admin:auth_user_change", args=[ada.pk]), runs]
+    shown = admin_client.get(page).content.decode()
+    assert all(f'href="{link}"' in shown for link in links)
+    assert f'href="{runs}"' in admin_client.get(LIST).content.decode()
+    (run,) = runs_in(run_list(admin_client, **query))
+    assert (run.trigger_id, run.user_id) == (activity.trigger_id, ada.pk)
+
+    client = client_with("view_activity")
+    for response in (client.get(page), client.get(LIST)):
+        assert runs not in response.content.decode()
+
+
+def test_a_trigger_leads_to_its_entries(admin_client: Client, activity: Activity) -> None:
+    Activity.objects.create(trigger=a_trigger(name="other"), user=activity.user)
+    link = f"{LIST}?trigger__id__exact={activity.trigger_id}"
+    assert f'href="{link}"' in admin_client.get(trigger_url(activity.trigger)).content.decode()
+    entries = admin_client.get(link).context["cl"].result_list
+    assert {entry.trigger_id for entry in entries} == {activity.trigger_id}
+
+
 def test_the_list_takes_as_many_queries_for_50_entries_as_for_5(admin_client: Client) -> None:
     def add(count: int) -> None:
         for _ in range(count):
@@ -47,7 +80,10 @@ def test_the_list_takes_as_many_queries_for_50_entries_as_for_5(admin_client: Cl
     add(5)
     for_5 = queries_of(admin_client, LIST)
     add(45)
-    assert len(queries_of(admin_client, LIST)) == len(for_5)
+    for_50 = queries_of(admin_client, LIST)
+    assert len(for_50) == len(for_5)
+    (counting,) = (sql for sql in for_50 if "COUNT(" in sql)
+    assert f"LIMIT {BoundedPaginator.LIMIT + 1}" in counting
 
 
 def test_who_may_delete_an_entry_lets_the_trigger_act_anew(

@@ -219,6 +219,21 @@ def test_a_run_leads_to_its_trigger_its_user_and_the_other_runs_of_the_event(
     assert runs_in(run_list(admin_client, occurrence=runs[0].occurrence_id)) == set(runs)
 
 
+def test_it_leads_only_where_its_reader_may_go(client_with: Callable[..., Client], ada: User) -> None:
+    trigger = a_trigger(RecordEffectAction())
+    run = run_for(ada)
+    client = client_with("view_run")
+    for response in (run_page(client, run), run_list(client)):
+        page = response.content.decode()
+        assert trigger.name in page
+        for name, pk in (
+            ("triggers_trigger", trigger.pk),
+            ("auth_user", ada.pk),
+            ("triggers_occurrence", run.occurrence_id),
+        ):
+            assert reverse(f"admin:{name}_change", args=[pk]) not in page
+
+
 def test_runs_are_searched_by_id_user_and_trigger(admin_client: Client, ada: User, bob: User) -> None:
     first = a_trigger(RecordEffectAction(), name="Praise")
     a_trigger(RecordEffectAction(), name="Blame")

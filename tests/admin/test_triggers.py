@@ -3,7 +3,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
@@ -13,6 +12,7 @@ from django.urls import reverse
 from tests.acceptance.scenario import a_trigger
 from tests.admin.pages import (
     form_values,
+    history,
     messages,
     names_in,
     queries_of,
@@ -109,13 +109,15 @@ def test_complete_triggers_are_enabled_and_of_the_others_it_is_said_what_is_miss
         "1 trigger was enabled.",
     ]
     assert Trigger.objects.get(is_enabled=True) == complete
-    assert LogEntry.objects.get().object_repr == "complete"
+    assert history(complete) == ["Enabled."]
+    assert history(no_action) == history(empty) == []
 
 
 def test_triggers_are_disabled(admin_client: Client) -> None:
     triggers = [a_trigger(name="a"), a_trigger(name="b"), a_trigger(name="c", is_enabled=False)]
     assert press(admin_client, "disable", *triggers) == ["2 triggers were disabled."]
     assert not Trigger.objects.filter(is_enabled=True).exists()
+    assert [history(trigger) for trigger in triggers] == [["Disabled."], ["Disabled."], []]
 
 
 def test_who_may_only_look_is_not_offered_to_enable(client_with: Callable[..., Client]) -> None:
@@ -187,6 +189,15 @@ def test_a_trigger_leads_to_its_runs(admin_client: Client, ada: User) -> None:
     assert link in admin_client.get(trigger_url(trigger)).content.decode()
     (run,) = run_list(admin_client, trigger__id__exact=trigger.pk).context["cl"].result_list
     assert run.trigger_name == "probe"
+
+
+def test_a_trigger_leads_only_where_its_reader_may_go(client_with: Callable[..., Client]) -> None:
+    trigger = a_trigger(RecordEffectAction())
+    page = client_with("view_trigger").get(trigger_url(trigger)).content.decode()
+    for name in ("run", "occurrence", "activity"):
+        assert reverse(f"admin:triggers_{name}_changelist") not in page
+    for name in ("fire", "explain"):
+        assert reverse(f"admin:triggers_trigger_{name}", args=[trigger.pk]) not in page
 
 
 def test_a_trigger_with_runs_is_deleted(admin_client: Client, ada: User) -> None:
