@@ -42,7 +42,7 @@ types: $(DEV)/.installed ## Check types
 	$(DEV)/bin/mypy
 
 migrations: $(DEV)/.installed ## Check that the migrations match the models
-	DJANGO_SETTINGS_MODULE=tests.app.settings $(DEV)/bin/python -m django makemigrations --check --dry-run
+	DJANGO_SETTINGS_MODULE=tests.settings $(DEV)/bin/python -m django makemigrations --check --dry-run
 
 check: lint types migrations ## All that is quick: lint, types and migrations
 
