@@ -35,11 +35,6 @@ def _read(name: str) -> Any:
     return getattr(settings, name, DEFAULTS[name])
 
 
-def auth_user_model() -> str:
-    """The label of the user model."""
-    return settings.AUTH_USER_MODEL
-
-
 def chunk_size() -> int:
     """How many runs travel in one message and are evaluated together."""
     return int(_read("TRIGGERS_CHUNK_SIZE"))

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -52,9 +52,11 @@ class Firing:
     #: The run is performed by the caller: neither ``should_be_fired`` nor delays nor engines are asked.
     is_inline: bool = False
     now: datetime = field(default_factory=timezone.now)
+    #: The context as it is written.
+    stored_context: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        encode(self.context)
+        object.__setattr__(self, "stored_context", encode(self.context))
         if self.key is not None and not 0 < len(self.key) <= MAX_KEY_LENGTH:
             raise KeyInvalid(f"The key must be a text of 1 to {MAX_KEY_LENGTH} characters.")
         if self.key is not None and "\x00" in self.key:
@@ -67,10 +69,6 @@ class Firing:
             (self.occurred_at or self.now) + self.delay
         except OverflowError:
             raise TimingInvalid("The delay leads beyond the last date there is.", "delay") from None
-
-    @cached_property
-    def stored_context(self) -> dict[str, Any]:
-        return encode(self.context)
 
     @property
     def dedupe_key(self) -> str | None:

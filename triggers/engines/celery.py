@@ -21,7 +21,7 @@ from celery import bootsteps, current_app, shared_task, signals
 from celery.loaders.default import Loader as DefaultLoader
 from django.utils import timezone
 
-from triggers import conf, running, sweeping
+from triggers import conf, engines, running, sweeping
 from triggers.engines.base import Engine
 from triggers.expansion import expand as expand_chunk
 from triggers.handover import is_near
@@ -121,7 +121,7 @@ def advance(run_ids: list[str]) -> None:
         if not run.is_held:
             soon.setdefault(run.due_at, []).append(run.run_id)
     for due_at, left in soon.items():
-        _engine().start(left, due_at)
+        engines.get(CeleryEngine.name).start(left, due_at)
 
 
 @shared_task(name="triggers.expand", acks_late=True, ignore_result=True)
@@ -191,14 +191,6 @@ def _advance_eagerly(run_ids: Sequence[UUID]) -> None:
             return
         left = [run.run_id for run in remaining]
         now = max((run.due_at for run in remaining if run.due_at), default=now)
-
-
-def _engine() -> CeleryEngine:
-    from triggers import engines
-
-    engine = engines.get(CeleryEngine.name)
-    assert isinstance(engine, CeleryEngine)  # noqa: S101 - for the type checker
-    return engine
 
 
 def _is_eager() -> bool:
