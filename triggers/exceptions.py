@@ -10,6 +10,7 @@ Every error that dj-triggers raises on purpose.
     │   ├── TimingInvalid
     │   ├── KeyInvalid
     │   └── KeyConflict
+    ├── NothingToStart          a replay would have no run; nothing was written
     └── ActionError             for Action.perform() to raise
         ├── PermanentError
         └── RetryAfter
@@ -89,6 +90,12 @@ class KeyConflict(FiringRefused):
 
     code = "key_conflict"
     argument = "key"
+
+
+class NothingToStart(TriggersError):
+    """Replaying the run would start nothing. Nothing was written."""
+
+    code = "nothing_to_start"
 
 
 class ActionError(TriggersError):

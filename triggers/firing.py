@@ -19,6 +19,7 @@ from django.db import transaction
 from triggers import clock, engines, running
 from triggers.audiences import NamedUsers, audience
 from triggers.context import decode
+from triggers.exceptions import NothingToStart
 from triggers.models import Event, Occurrence, Run
 from triggers.recording import Firing, record
 from triggers.registry import event_type as find_event_type
@@ -111,17 +112,22 @@ def replay(run: Run, *, fired_by: Any = None) -> Occurrence:
     """
     Fire the run's event for its user again, with the same context, under today's definition of the trigger.
 
-    The new run points at this one. Raises Event.DoesNotExist when the event was removed from its trigger.
+    The new run points at this one. Raises Event.DoesNotExist when the event was removed from its trigger, and
+    NothingToStart, with the reason, when there would be no run; nothing is written then.
     """
-    return record(
-        Firing(
-            type=find_event_type(run.occurrence.type),
-            event=run.event,
-            audience=NamedUsers([run.user_id], clock.alias()),
-            context=decode(run.occurrence.context),
-            occurred_at=run.occurrence.occurred_at,
-            source="replay",
-            fired_by=fired_by,
-            replay_of=run,
-        )
+    firing = Firing(
+        type=find_event_type(run.occurrence.type),
+        event=run.event,
+        audience=NamedUsers([run.user_id], clock.alias()),
+        context=decode(run.occurrence.context),
+        occurred_at=run.occurrence.occurred_at,
+        source="replay",
+        fired_by=fired_by,
+        replay_of=run,
     )
+    with transaction.atomic(using=clock.alias()):
+        occurrence = record(firing)
+        if occurrence.runs.exists():
+            return occurrence
+        reasons = [note["detail"] for note in occurrence.matches if note["detail"]]
+        raise NothingToStart("Nothing would start. " + (reasons[0] if reasons else "The user or the trigger is gone."))

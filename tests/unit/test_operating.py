@@ -7,8 +7,9 @@ from tests.acceptance.scenario import a_trigger, counted, effects
 from tests.probe import models as probe
 from tests.unit.conftest import ids
 from triggers import fire
+from triggers.exceptions import NothingToStart
 from triggers.firing import replay, retry
-from triggers.models import ActionCountCondition, Event, Run, Trigger
+from triggers.models import ActionCountCondition, Event, Occurrence, Run, Trigger
 from triggers.running import advance, cancel
 
 pytestmark = pytest.mark.django_db
@@ -135,3 +136,11 @@ class TestReplay:
         trigger.events.get().delete()
         with pytest.raises(Event.DoesNotExist):
             replay(Run.objects.get(pk=run.pk))
+
+    def test_a_replay_that_would_start_nothing_says_why_and_writes_nothing(self, ada, run_to_the_end):
+        a_trigger(probe.RecordEffectAction())
+        (run,) = run_to_the_end(fire(probe.ProbeEvent, users=ada))
+        Trigger.objects.update(is_enabled=False)
+        with pytest.raises(NothingToStart, match="is not enabled"):
+            replay(Run.objects.get(pk=run.pk))
+        assert Run.objects.count() == Occurrence.objects.count() == 1

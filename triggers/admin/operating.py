@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from triggers import clock, firing, running
-from triggers.exceptions import UnknownEventType
+from triggers.exceptions import NothingToStart, UnknownEventType
 from triggers.models import Event, Run
 
 if TYPE_CHECKING:
@@ -100,24 +100,13 @@ def _replay(runs: Sequence[Run], user: Any) -> Iterator[Outcome]:
             yield run, "not ended", ""
             continue
         try:
-            again = _replayed(run, user)
+            again = firing.replay(run, fired_by=user).runs.get()
         except (Event.DoesNotExist, UnknownEventType):
             yield run, "event gone", ""
-            continue
-        if again is None:
+        except NothingToStart:
             yield run, "nothing to start", ""
         else:
             yield run, "replayed", _("Replayed as run %(id)s.") % {"id": again.pk}
-
-
-def _replayed(run: Run, user: Any) -> Run | None:
-    """The new run; None if there would be none, and then nothing is recorded."""
-    using = clock.alias()
-    with transaction.atomic(using=using):
-        again = firing.replay(run, fired_by=user).runs.first()
-        if again is None:
-            transaction.set_rollback(True, using=using)
-    return again
 
 
 @dataclass(frozen=True)

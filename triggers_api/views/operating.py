@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from triggers import clock, running
-from triggers.exceptions import UnknownEventType
+from triggers.exceptions import NothingToStart, UnknownEventType
 from triggers.firing import replay, retry
 from triggers.models import Event, Occurrence, Run
 from triggers_api.errors import Problem
@@ -61,7 +60,13 @@ class ReplayRunView(OperationView):
         run = find_run(id)
         if run.is_open:
             raise Problem(409, "run_open", "The run has not ended yet: cancel it first.")
-        return _accepted(request, _replayed(run, request.user).pk)
+        try:
+            again = replay(run, fired_by=request.user).runs.get()
+        except (Event.DoesNotExist, UnknownEventType):
+            raise Problem(409, "event_removed", "The event of the run was removed from its trigger.") from None
+        except NothingToStart as error:
+            raise Problem(409, "nothing_to_start", str(error)) from None
+        return _accepted(request, again.pk)
 
 
 class CancelOccurrenceView(OperationView):
@@ -77,20 +82,6 @@ class CancelOccurrenceView(OperationView):
 
 def _accepted(request: Request, id: UUID) -> Response:
     return Response(tell_run(request, find_run(id)), status=202, headers={"Location": url(request, "run", id)})
-
-
-def _replayed(run: Run, user: Any) -> Run:
-    """The new run. Where there would be none, nothing is recorded."""
-    try:
-        with transaction.atomic(using=clock.alias()):
-            occurrence = replay(run, fired_by=user)
-            if again := occurrence.runs.first():
-                return again
-            reasons = [note["detail"] for note in occurrence.matches if note["detail"]]
-            detail = "Nothing would start. " + (reasons[0] if reasons else "The user or the trigger is gone.")
-            raise Problem(409, "nothing_to_start", detail)
-    except (Event.DoesNotExist, UnknownEventType):
-        raise Problem(409, "event_removed", "The event of the run was removed from its trigger.") from None
 
 
 def _open_runs(occurrence: Occurrence) -> Iterator[list[UUID]]:
