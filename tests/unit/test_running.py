@@ -447,6 +447,13 @@ class TestMany:
         assert [run.status for run in run_to_the_end()] == ["failed", "failed"]
 
 
+@pytest.fixture
+def gone_type(db):
+    """The type of a class that is not installed; forgotten afterwards, for its id will be another's."""
+    yield ContentType.objects.create(app_label="gone", model="gone")
+    ContentType.objects.clear_cache()
+
+
 class TestEditing:
     def test_a_trigger_disabled_before_the_start(self, ada, run_to_the_end):
         trigger = a_trigger(probe.RecordEffectAction())
@@ -502,16 +509,15 @@ class TestEditing:
         assert (run.status, run.code) == ("skipped", "user_gone")
 
     @pytest.mark.parametrize("component", [Condition, Action])
-    def test_a_component_whose_class_was_uninstalled(self, ada, run_to_the_end, component):
+    def test_a_component_whose_class_was_uninstalled(self, ada, run_to_the_end, component, gone_type):
         a_trigger(
             probe.RecordEffectAction(),
             probe.RecordEffectAction(),
             conditions=[probe.UsernameCondition(prefix="a")],
         )
         occurrence = fire(probe.ProbeEvent, users=ada)
-        gone = ContentType.objects.create(app_label="gone", model="gone")
         row = component.objects.non_polymorphic().first()
-        component.objects.non_polymorphic().filter(pk=row.pk).update(polymorphic_ctype=gone)
+        component.objects.non_polymorphic().filter(pk=row.pk).update(polymorphic_ctype=gone_type)
         (run,) = run_to_the_end(occurrence)
         assert (run.status, run.code) == ("failed", "component_missing")
         assert "gone.gone" in run.detail
@@ -520,12 +526,11 @@ class TestEditing:
         assert not effects()
 
     @pytest.mark.django_db(transaction=True)
-    def test_a_trigger_with_a_part_whose_class_was_uninstalled_can_be_deleted(self):
+    def test_a_trigger_with_a_part_whose_class_was_uninstalled_can_be_deleted(self, gone_type):
         trigger = a_trigger(probe.StopAction(), conditions=[probe.UsernameCondition(prefix="a")])
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM probe_stopaction")
-        gone = ContentType.objects.create(app_label="gone", model="gone")
-        Action.objects.non_polymorphic().update(polymorphic_ctype=gone)
+        Action.objects.non_polymorphic().update(polymorphic_ctype=gone_type)
         trigger.delete()
         assert not Trigger.objects.exists()
         assert not Action.objects.non_polymorphic().exists()
