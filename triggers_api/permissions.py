@@ -11,13 +11,31 @@ from rest_framework.request import Request
 from triggers.models import Occurrence, Run
 
 
+def is_permitted(request: Request, permission: str) -> bool:
+    """
+    Whether the caller has the permission, and the credentials they came with do not withhold it.
+
+    Credentials that give less than their user has (keys with scopes) say so by a method ``permits``.
+    """
+    return bool(request.user.has_perm(permission)) and getattr(request.auth, "permits", _everything)(permission)
+
+
+def may_fire_type(request: Request, type_: str) -> bool:
+    """Whether the credentials of the caller, who may fire events, are good for events of the type."""
+    return bool(getattr(request.auth, "permits_event_type", _everything)(type_))
+
+
+def _everything(_: str) -> bool:
+    return True
+
+
 class Permitted(IsAuthenticated):
     """Users with one permission."""
 
     permission: ClassVar[str]
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return super().has_permission(request, view) and request.user.has_perm(self.permission)
+        return super().has_permission(request, view) and is_permitted(request, self.permission)
 
 
 class MayFire(Permitted):
@@ -59,9 +77,9 @@ class MayRead(IsAuthenticated):
         occurrence = obj if isinstance(obj, Occurrence) else obj.occurrence
         if occurrence.fired_by_id == request.user.pk:
             return True
-        return bool(request.user.has_perm(f"triggers.view_{obj._meta.model_name}"))
+        return is_permitted(request, f"triggers.view_{obj._meta.model_name}")
 
 
 def may_see_context(request: Request, occurrence: Occurrence) -> bool:
     """Whether the context, and what errors say of it, may be told: to who sent it, and by permission."""
-    return occurrence.fired_by_id == request.user.pk or bool(request.user.has_perm("triggers.view_context"))
+    return occurrence.fired_by_id == request.user.pk or is_permitted(request, "triggers.view_context")

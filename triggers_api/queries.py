@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -11,13 +11,11 @@ from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
 from triggers.models import Run
+from triggers_api import conf
 from triggers_api.errors import QueryInvalid
 from triggers_api.fields import MomentField, NumberField, RecordIdField, StrictSerializer, TextField, UserField
 
 Row = TypeVar("Row", bound=Model)
-
-MAX_LIMIT: Final = 100
-DEFAULT_LIMIT: Final = 50
 
 
 class Query(StrictSerializer):
@@ -32,7 +30,7 @@ class Query(StrictSerializer):
 
     #: Declared by each list: the id of its rows.
     cursor: Any
-    limit = NumberField(least=1, most=MAX_LIMIT, default=DEFAULT_LIMIT)
+    limit = NumberField(least=1, most=conf.MAX_PAGE_SIZE, default=conf.page_size)
 
     @classmethod
     def read(cls, request: Request) -> Self:

@@ -17,7 +17,7 @@ from tests.api.conftest import StartClient
 from tests.api.problems import assert_problem, database, problem
 from tests.app.models import HasUncompletedTaskCondition
 from triggers.models import Occurrence, Run, Trigger
-from triggers_api.serializers import MAX_RUNS
+from triggers_api.serializers.records import MAX_RUNS
 
 pytestmark = pytest.mark.django_db
 

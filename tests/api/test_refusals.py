@@ -378,8 +378,17 @@ def test_the_challenge_is_that_of_the_project_if_it_has_one(
 
 
 def test_authentication_and_throttles_are_the_projects() -> None:
-    assert TriggersView.authentication_classes is APIView.authentication_classes
-    assert TriggersView.throttle_classes is APIView.throttle_classes
+    view = TriggersView()
+    assert [type(one) for one in view.get_authenticators()] == APIView.authentication_classes
+    assert [type(one) for one in view.get_throttles()] == APIView.throttle_classes
+
+
+def test_settings_of_the_api_come_before_those_of_the_project(settings: Settings) -> None:
+    settings.TRIGGERS_API_AUTHENTICATION_CLASSES = ["rest_framework.authentication.BasicAuthentication"]
+    settings.TRIGGERS_API_THROTTLE_CLASSES = [UserRateThrottle]
+    view = TriggersView()
+    assert [type(one) for one in view.get_authenticators()] == [BasicAuthentication]
+    assert [type(one) for one in view.get_throttles()] == [UserRateThrottle]
 
 
 def test_firing_needs_a_permission(client_with: StartClient, anna: User) -> None:

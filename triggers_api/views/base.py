@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from triggers_api import errors
+from triggers_api import conf, errors
 from triggers_api.errors import Problem
 from triggers_api.parsers import StrictJSONParser
 
@@ -30,12 +30,16 @@ def _outside_transactions(view: Callable[..., Any]) -> Callable[..., Any]:
 @method_decorator(_outside_transactions, name="dispatch")
 class TriggersView(APIView):
     """
-    JSON in, JSON or a problem out, whatever the project's settings; authentication and throttles are theirs.
+    JSON in, JSON or a problem out, whatever the project's settings; authentication and throttles are theirs, or
+    those of ``TRIGGERS_API_AUTHENTICATION_CLASSES`` and ``TRIGGERS_API_THROTTLE_CLASSES``.
 
     Requests run in no transaction of their own, so that an answer says what has been committed.
     """
 
-    http_method_names = ["get", "head", "post"]
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    #: None: as the settings say when a request comes.
+    authentication_classes: Any = None
+    throttle_classes: Any = None
     parser_classes = [StrictJSONParser]
     renderer_classes = [JSONRenderer]
     content_negotiation_class = DefaultContentNegotiation
@@ -46,6 +50,14 @@ class TriggersView(APIView):
         if "Transfer-Encoding" in request.headers and not request.headers.get("Content-Length"):
             # Django would read it as empty.
             raise Problem(411, "length_required", "Send the body with its Content-Length, not in chunks.")
+
+    def get_authenticators(self) -> list[Any]:
+        classes = self.authentication_classes
+        return [cls() for cls in (conf.authentication_classes() if classes is None else classes)]
+
+    def get_throttles(self) -> list[Any]:
+        classes = self.throttle_classes
+        return [cls() for cls in (conf.throttle_classes() if classes is None else classes)]
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
         return errors.answer

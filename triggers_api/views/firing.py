@@ -11,7 +11,8 @@ from triggers.audiences import NamedUsers
 from triggers.explaining import explain
 from triggers_api.errors import Problem
 from triggers_api.permissions import MayExplain, MayFire
-from triggers_api.serializers import ExplainSerializer, ExplanationSerializer, FireSerializer, OccurrenceSerializer
+from triggers_api.serializers.firing import ExplainSerializer, ExplanationSerializer, FireSerializer
+from triggers_api.serializers.records import OccurrenceSerializer
 from triggers_api.views.base import TriggersView, url
 
 

@@ -15,7 +15,7 @@ from triggers.firing import replay, retry
 from triggers.models import Event, Occurrence, Run
 from triggers_api.errors import Problem
 from triggers_api.permissions import MayOperate
-from triggers_api.serializers import NothingSerializer
+from triggers_api.serializers.firing import NothingSerializer
 from triggers_api.views.base import TriggersView, url
 from triggers_api.views.records import find_occurrence, find_run, tell_occurrence, tell_run
 

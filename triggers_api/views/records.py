@@ -16,7 +16,7 @@ from triggers.loading import rows
 from triggers.models import Activity, Occurrence, Run
 from triggers_api.permissions import MayListActivities, MayListOccurrences, MayListRuns, MayRead, may_see_context
 from triggers_api.queries import ActivityQuery, OccurrenceQuery, Query, RunQuery
-from triggers_api.serializers import (
+from triggers_api.serializers.records import (
     ActivitySerializer,
     ListedOccurrenceSerializer,
     ListedRunSerializer,

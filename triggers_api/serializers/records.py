@@ -1,4 +1,4 @@
-"""The JSON of the API: what it takes to fire an event, and how occurrences and runs are told."""
+"""How occurrences, runs and activities are told."""
 
 from __future__ import annotations
 
@@ -9,39 +9,15 @@ from typing import Any, Final
 from django.db import models
 from rest_framework import serializers
 
-from triggers import clock, explaining
+from triggers import clock
 from triggers.context import decode
-from triggers.models import Activity, AudienceChunk, Occurrence, Run, Step
-from triggers_api.fields import DurationField, MomentField, StrictSerializer, TextField, UserField
+from triggers.models import Activity, Occurrence, Run, Step
+from triggers_api.fields import DurationField, MomentField, UserField
 
-#: No more than become runs at once, so that the answer to a firing can tell of every one of them.
-MAX_USERS: Final = AudienceChunk.SIZE
 #: In place of what needs the permission ``triggers.view_context``.
 HIDDEN: Final = "hidden: needs the permission triggers.view_context"
 #: How many of its runs are told with an occurrence.
 MAX_RUNS: Final = 100
-
-
-class FireSerializer(StrictSerializer):
-    """The body of ``fire/``: the arguments of :func:`triggers.fire`, which judges what is more than form."""
-
-    type = TextField(trim_whitespace=False)
-    users = serializers.ListField(child=UserField(), allow_empty=False, max_length=MAX_USERS)
-    context = serializers.JSONField(default=dict)  # type: ignore[assignment]  # a field takes the property's place
-    occurred_at = MomentField(required=False)
-    delay = DurationField(required=False)
-
-
-class ExplainSerializer(StrictSerializer):
-    """The body of ``explain/``: the arguments of :func:`triggers.explaining.explain`."""
-
-    type = TextField(trim_whitespace=False)
-    users = serializers.ListField(child=UserField(), allow_empty=False, max_length=explaining.MAX_USERS)
-    context = serializers.JSONField(default=dict)  # type: ignore[assignment]  # a field takes the property's place
-
-
-class NothingSerializer(StrictSerializer):
-    """The body of what takes none: empty, or an object without fields."""
 
 
 class RecordSerializer(serializers.ModelSerializer[Any]):
@@ -135,32 +111,6 @@ class ActivitySerializer(RecordSerializer):
         model = Activity
         fields = ("id", "trigger", "user", "action_count", "last_action_datetime")
         read_only_fields = fields
-
-
-class ReportSerializer(serializers.Serializer[Any]):
-    """What one condition says of one user."""
-
-    condition = serializers.IntegerField(source="condition.pk")
-    type = serializers.CharField(source="condition._meta.label")
-    name = serializers.CharField(source="condition")
-    satisfied = serializers.BooleanField(source="holds")
-    required = serializers.CharField()  # type: ignore[assignment]  # a field takes the attribute's place
-    observed = serializers.CharField()
-    detail = serializers.CharField()
-
-
-class ExplanationSerializer(serializers.Serializer[Any]):
-    """What one configured event would do for one user. ``due_at`` is null for what would start at once."""
-
-    event = serializers.IntegerField(source="event_id")
-    trigger = serializers.IntegerField(source="trigger_id")
-    trigger_name = serializers.CharField()
-    user = UserField(source="user.pk")
-    would_run = serializers.BooleanField()
-    code = serializers.CharField()
-    detail = serializers.CharField()
-    due_at = MomentField()
-    conditions = ReportSerializer(source="reports", many=True)
 
 
 class ListedOccurrenceSerializer(RecordSerializer):
