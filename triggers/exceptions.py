@@ -10,6 +10,8 @@ Every error that dj-triggers raises on purpose.
     │   ├── TimingInvalid
     │   ├── KeyInvalid
     │   └── KeyConflict
+    ├── TriggerIncomplete       a trigger that could never act is not enabled
+    │   └── ComponentMissing
     ├── NothingToStart          a replay would have no run; nothing was written
     └── ActionError             for Action.perform() to raise
         ├── PermanentError
@@ -90,6 +92,18 @@ class KeyConflict(FiringRefused):
 
     code = "key_conflict"
     argument = "key"
+
+
+class TriggerIncomplete(TriggersError):
+    """The trigger has no event or no action and so cannot be enabled."""
+
+    code = "trigger_incomplete"
+
+
+class ComponentMissing(TriggerIncomplete):
+    """The trigger has a part whose class is not installed and so cannot be enabled."""
+
+    code = "component_missing"
 
 
 class NothingToStart(TriggersError):

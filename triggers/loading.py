@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from polymorphic.models import PolymorphicModel
 from polymorphic.query import PolymorphicQuerySet
@@ -61,7 +62,7 @@ def load_definitions(trigger_ids: Collection[int], using: str) -> dict[int, Defi
         definition.actions.append(action)
     missing: list[Condition | Action] = [*missing_conditions, *missing_actions]
     for component in missing:
-        definitions[component.trigger_id or 0].missing.append(_class_name(component))
+        definitions[component.trigger_id or 0].missing.append(class_name(component))
     return definitions
 
 
@@ -86,6 +87,9 @@ def load(bases: QuerySet[Model]) -> tuple[list[Model], list[Model]]:
     return [reals[base.pk] for base in bases if base.pk in reals], [base for base in bases if base.pk not in reals]
 
 
-def _class_name(base: PolymorphicModel) -> str:
-    content_type = base.polymorphic_ctype
-    return f"{content_type.app_label}.{content_type.model}" if content_type else f"{base._meta.label} {base.pk}"
+def class_name(base: PolymorphicModel) -> str:
+    """The class that the row was made by, whether or not it is installed."""
+    if base.polymorphic_ctype_id is None:
+        return f"{base._meta.label} {base.pk}"
+    content_type = ContentType.objects.get_for_id(base.polymorphic_ctype_id)
+    return f"{content_type.app_label}.{content_type.model}"

@@ -104,8 +104,8 @@ def test_complete_triggers_are_enabled_and_of_the_others_it_is_said_what_is_miss
     no_action = a_trigger(name="no action", is_enabled=False)
     empty = Trigger.objects.create(name="empty")
     assert press(admin_client, "enable", complete, no_action, empty) == [
-        "“empty” was not enabled: it has no event and no action.",
-        "“no action” was not enabled: it has no action.",
+        "The trigger “empty” cannot be enabled as long as it has no event and no action. Add an event and an action.",
+        "The trigger “no action” cannot be enabled as long as it has no action. Add one.",
         "1 trigger was enabled.",
     ]
     assert Trigger.objects.get(is_enabled=True) == complete
@@ -143,7 +143,8 @@ def test_a_component_whose_class_is_not_installed_is_told_and_kept(admin_client:
     assert Trigger.objects.get().description == "changed"
     assert getattr(trigger, kind).non_polymorphic().get().pk == lost.pk
 
-    assert press(admin_client, "enable", trigger)[-1] == f"“probe” was not enabled: it has {what}."
+    refusal = press(admin_client, "enable", trigger)[-1]
+    assert f"The trigger “probe” cannot be enabled as long as it has {what}." in refusal
     values["is_enabled"] = "on"
     assert f"The trigger cannot be enabled: it has {what}." in text(admin_client.post(trigger_url(trigger), values))
 

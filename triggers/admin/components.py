@@ -30,7 +30,7 @@ from polymorphic.formsets import BasePolymorphicInlineFormSet, PolymorphicFormSe
 from polymorphic.models import PolymorphicModel
 from polymorphic.utils import concrete_descendants
 
-from triggers.admin.parts import missing_in_words
+from triggers.enabling import not_installed
 from triggers.loading import load
 from triggers.models import Action, Condition, Event
 
@@ -144,7 +144,7 @@ class ComponentFormSet(BasePolymorphicInlineFormSet):
 
     @property
     def missing_parts(self) -> list[str]:
-        return [missing_in_words(component) for component in self.missing]
+        return [not_installed(component) for component in self.missing]
 
     def _stays(self, form: Any) -> bool:
         return (form.instance.pk or form.has_changed()) and not form.cleaned_data.get(DELETION_FIELD_NAME)

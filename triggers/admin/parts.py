@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 
-from django.contrib.contenttypes.models import ContentType
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from polymorphic.models import PolymorphicModel
 
 from triggers import clock
+from triggers.enabling import not_installed
 from triggers.loading import load, rows
 from triggers.models import Action, Condition, Event, Trigger
 
@@ -22,27 +21,16 @@ class Parts:
 
     def __init__(self, triggers: Collection[Trigger]) -> None:
         self._lines: dict[tuple[Kind, int], list[str]] = defaultdict(list)
-        self._missing: dict[int, list[str]] = defaultdict(list)
         orders: dict[Kind, tuple[str, ...]] = {Event: ("pk",), Condition: ("pk",), Action: ("position", "pk")}
         for kind, order in orders.items():
             found, missing = load(rows(kind, clock.alias()).filter(trigger__in=triggers).order_by(*order))
             for component in found:
                 self._lines[kind, component.trigger_id or 0].append(in_words(component))
             for component in missing:
-                self._missing[component.trigger_id or 0].append(missing_in_words(component))
-                self._lines[kind, component.trigger_id or 0].append(missing_in_words(component))
+                self._lines[kind, component.trigger_id or 0].append(not_installed(component))
 
     def of(self, kind: Kind, trigger: Trigger) -> list[str]:
         return self._lines[kind, trigger.pk]
-
-    def lacking(self, trigger: Trigger) -> list[str]:
-        """What keeps the trigger from ever running if it were enabled."""
-        lacking = []
-        if not self.of(Event, trigger):
-            lacking.append(_("no event"))
-        if not self.of(Action, trigger):
-            lacking.append(_("no action"))
-        return lacking + self._missing[trigger.pk]
 
 
 def in_words(component: Event | Condition | Action) -> str:
@@ -51,10 +39,3 @@ def in_words(component: Event | Condition | Action) -> str:
     if isinstance(component, Event) and component.delay:
         text = _("%(event)s, %(delay)s later") % {"event": text, "delay": component.delay}
     return str(capfirst(text))
-
-
-def missing_in_words(component: PolymorphicModel) -> str:
-    """A component that cannot be loaded as what it was, as a line in a list."""
-    type_id = component.polymorphic_ctype_id
-    name = "{0.app_label}.{0.model}".format(ContentType.objects.get_for_id(type_id)) if type_id else component.pk
-    return _("“%(type)s”, which is not installed") % {"type": name}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -12,12 +11,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
-from django.utils.text import Truncator, capfirst, get_text_list
+from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from polymorphic.admin import PolymorphicInlineSupportMixin
 
-from triggers import clock, engines
+from triggers import clock, enabling, engines
 from triggers.admin.components import (
     ActionInline,
     ComponentAdminFormSet,
@@ -27,6 +26,7 @@ from triggers.admin.components import (
 )
 from triggers.admin.firing import FiringAdmin
 from triggers.admin.parts import Kind, Parts
+from triggers.exceptions import TriggerIncomplete
 from triggers.loading import load, rows
 from triggers.models import Action, Condition, Event, Trigger
 
@@ -158,35 +158,33 @@ class TriggerAdmin(FiringAdmin, PolymorphicInlineSupportMixin, ModelAdmin):
     @admin.action(description=gettext_lazy("Enable"), permissions=["change"])
     def enable(self, request: HttpRequest, queryset: models.QuerySet[Trigger]) -> None:
         """Each trigger that is complete is enabled; for each other one a message says what is missing."""
-        triggers = list(queryset)
-        parts = Parts(triggers)
-        complete = []
-        for trigger in triggers:
-            lacking = parts.lacking(trigger)
-            if not lacking:
-                complete.append(trigger)
-                continue
-            values = {"trigger": trigger, "lacking": get_text_list(lacking, _("and"))}
-            message = _("“%(trigger)s” was not enabled: it has %(lacking)s.") % values
-            self.message_user(request, message, messages.ERROR)
-        self._set_enabled(request, complete, True)
+        enabled = 0
+        for trigger in queryset:
+            try:
+                enabling.enable(trigger.pk)
+            except TriggerIncomplete as refusal:
+                self.message_user(request, str(refusal), messages.ERROR)
+            else:
+                enabled += self._changed(request, trigger, not trigger.is_enabled, _("Enabled."))
+        if enabled:
+            message = ngettext("%d trigger was enabled.", "%d triggers were enabled.", enabled)
+            self.message_user(request, message % enabled, messages.SUCCESS)
 
     @admin.action(description=gettext_lazy("Disable"), permissions=["change"])
     def disable(self, request: HttpRequest, queryset: models.QuerySet[Trigger]) -> None:
-        self._set_enabled(request, queryset, False)
+        disabled = 0
+        for trigger in queryset:
+            enabling.disable(trigger.pk)
+            disabled += self._changed(request, trigger, trigger.is_enabled, _("Disabled."))
+        if disabled:
+            message = ngettext("%d trigger was disabled.", "%d triggers were disabled.", disabled)
+            self.message_user(request, message % disabled, messages.SUCCESS)
 
-    def _set_enabled(self, request: HttpRequest, triggers: Iterable[Trigger], is_enabled: bool) -> None:
-        to_change = [trigger for trigger in triggers if trigger.is_enabled != is_enabled]
-        for trigger in to_change:
-            trigger.is_enabled = is_enabled
-            trigger.save(update_fields=["is_enabled"])
-            self.log_change(request, trigger, _("Enabled.") if is_enabled else _("Disabled."))
-        if is_enabled:
-            message = ngettext("%d trigger was enabled.", "%d triggers were enabled.", len(to_change))
-        else:
-            message = ngettext("%d trigger was disabled.", "%d triggers were disabled.", len(to_change))
-        if to_change:
-            self.message_user(request, message % len(to_change), messages.SUCCESS)
+    def _changed(self, request: HttpRequest, trigger: Trigger, is_changed: bool, line: str) -> bool:
+        """Note in the trigger's history what was done, if anything was."""
+        if is_changed:
+            self.log_change(request, trigger, line)
+        return is_changed
 
 
 def _listed(tag: str, lines: list[str]) -> str:
