@@ -63,9 +63,9 @@ class TriggersView(APIView):
         return errors.answer
 
     def get_authenticate_header(self, request: Request) -> str:
-        """The challenge of the first authenticator that has one."""
+        """The challenges of all authenticators that have one."""
         headers = (authenticator.authenticate_header(request) for authenticator in self.get_authenticators())
-        return next((header for header in headers if header), "")
+        return ", ".join(dict.fromkeys(header for header in headers if header))
 
 
 class NowhereView(TriggersView):

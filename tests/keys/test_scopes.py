@@ -1,0 +1,106 @@
+"""What a key gives: never more than its user may do, and of that what its scopes say."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+
+from tests.api.problems import assert_problem, database, problem
+from tests.keys.conftest import MakeKey, client_of
+from triggers.models import Trigger
+from triggers_api.keys.models import ApiKey
+from triggers_api.keys.scopes import SCOPES
+
+pytestmark = pytest.mark.django_db
+
+EVENT = "app.TaskCompletedEvent"
+CALLS: dict[str, tuple[str, str, Any]] = {
+    "fire": ("post", "fire/", 202),
+    "explain": ("post", "explain/", 200),
+    "runs:read": ("get", "runs/", 200),
+}
+
+
+def call(key: ApiKey, scope: str, user: User) -> Any:
+    method, path, _status = CALLS[scope]
+    body = {"type": EVENT, "users": [str(user.pk)]} if method == "post" else None
+    return getattr(client_of(key), method)(f"/api/v1/{path}", body, format="json")
+
+
+@pytest.mark.parametrize("scope", CALLS)
+def test_a_scope_opens_what_it_is_for(scope: str, make_key: MakeKey, anna: User, trigger: Trigger) -> None:
+    assert call(make_key(scope), scope, anna).status_code == CALLS[scope][2]
+
+
+@pytest.mark.parametrize("scope", CALLS)
+def test_without_the_scope_the_users_permission_is_not_enough(
+    scope: str, make_key: MakeKey, anna: User, trigger: Trigger
+) -> None:
+    before = database()
+    response = call(make_key(*(name for name in SCOPES if name != scope)), scope, anna)
+    assert (response.status_code, response.json()["code"]) == (403, "permission_denied")
+    assert database() == before
+
+
+@pytest.mark.parametrize("scope", CALLS)
+def test_without_the_users_permission_the_scope_is_not_enough(
+    scope: str, make_key: MakeKey, anna: User, trigger: Trigger
+) -> None:
+    nobody = User.objects.create_user("nobody")
+    response = call(make_key(*SCOPES, user=nobody), scope, anna)
+    assert (response.status_code, response.json()["code"]) == (403, "permission_denied")
+
+
+def test_the_key_of_a_superuser_gives_no_more_than_its_scopes(
+    make_key: MakeKey, anna: User, trigger: Trigger, admin_user: User
+) -> None:
+    key = make_key("explain", user=admin_user)
+    assert call(key, "explain", anna).status_code == 200
+    assert call(key, "fire", anna).status_code == 403
+
+
+def test_a_key_may_be_limited_to_types_of_events(make_key: MakeKey, anna: User, trigger: Trigger) -> None:
+    assert call(make_key("fire", event_types=[EVENT]), "fire", anna).status_code == 202
+    before = database()
+
+    response = call(make_key("fire", event_types=["probe.ProbeEvent"]), "fire", anna)
+
+    assert (response.status_code, response.json()["code"]) == (403, "permission_denied")
+    assert database() == before
+
+
+def test_a_key_permits_what_its_scopes_stand_for() -> None:
+    key = ApiKey(scopes=["triggers:write", "a scope of the past"])
+    assert key.permits("triggers.change_trigger")
+    assert key.permits("triggers.view_trigger")
+    assert not key.permits("triggers.enable_trigger")
+    assert not ApiKey().permits("triggers.view_trigger")
+
+
+def test_a_key_is_good_for_the_types_it_is_limited_to() -> None:
+    assert ApiKey().permits_event_type(EVENT)
+    limited = ApiKey(event_types=[EVENT])
+    assert limited.permits_event_type(EVENT)
+    assert not limited.permits_event_type("probe.ProbeEvent")
+
+
+@pytest.mark.parametrize("scopes", [["fire", "fires"], "fire", [["fire"]], {"fire": 1}])
+def test_what_is_no_list_of_scopes_is_refused(scopes: Any, shop: User) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        ApiKey(name="Shop", user=shop, scopes=scopes).clean_fields(exclude=["prefix", "digest"])
+    assert list(refusal.value.message_dict) == ["scopes"]
+    assert f"there are {', '.join(SCOPES)}." in refusal.value.message_dict["scopes"][0]
+
+
+def test_what_a_key_does_is_recorded_as_its_users(make_key: MakeKey, shop: User, anna: User, trigger: Trigger) -> None:
+    call(make_key("fire"), "fire", anna)
+    (occurrence,) = database()["Occurrence"]
+    assert (occurrence["fired_by_id"], occurrence["source"]) == (shop.pk, f"user:{shop.pk}")
+
+
+def test_the_refusal_names_what_is_missing(make_key: MakeKey) -> None:
+    response = client_of(make_key("fire")).get("/api/v1/runs/")
+    assert_problem(
+        response, problem(403, "permission_denied", "To list runs you need the permission triggers.view_run.")
+    )
