@@ -60,16 +60,6 @@ def test_the_key_of_a_superuser_gives_no_more_than_its_scopes(
     assert call(key, "fire", anna).status_code == 403
 
 
-def test_a_key_may_be_limited_to_types_of_events(make_key: MakeKey, anna: User, trigger: Trigger) -> None:
-    assert call(make_key("fire", event_types=[EVENT]), "fire", anna).status_code == 202
-    before = database()
-
-    response = call(make_key("fire", event_types=["probe.ProbeEvent"]), "fire", anna)
-
-    assert (response.status_code, response.json()["code"]) == (403, "permission_denied")
-    assert database() == before
-
-
 def test_a_key_permits_what_its_scopes_stand_for() -> None:
     key = ApiKey(scopes=["triggers:write", "a scope of the past"])
     assert key.permits("triggers.change_trigger")

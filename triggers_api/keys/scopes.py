@@ -52,7 +52,10 @@ def permissions_of(scopes: Iterable[str]) -> frozenset[str]:
 
 def validate_scopes(value: Any) -> None:
     """Refuse what is no list of scopes; a field's validator."""
-    for name in value if isinstance(value, list) else [value]:
+    known = ", ".join(SCOPES)
+    if not isinstance(value, list):
+        raise ValidationError(_("Write a list of scopes; there are %(known)s."), "scopes_invalid", {"known": known})
+    for name in value:
         if not isinstance(name, str) or name not in SCOPES:
-            values = {"name": name, "scopes": ", ".join(SCOPES)}
-            raise ValidationError(_("There is no scope “%(name)s”; there are %(scopes)s."), "scope_unknown", values)
+            values = {"name": name, "known": known}
+            raise ValidationError(_("There is no scope “%(name)s”; there are %(known)s."), "scope_unknown", values)

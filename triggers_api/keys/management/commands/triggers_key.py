@@ -88,7 +88,7 @@ class Command(BaseCommand):
 def _user(name: str) -> Any:
     users = get_user_model()
     try:
-        return users._default_manager.get_by_natural_key(name)  # type: ignore[attr-defined]
+        return users._default_manager.get_by_natural_key(name)
     except users.DoesNotExist:
         raise CommandError(f"--user: There is no user “{name}”.") from None
 
