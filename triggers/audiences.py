@@ -9,9 +9,14 @@ from typing import Any, Final
 from django.contrib.auth import get_user_model
 from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db.models import Model, QuerySet
+from django.utils.module_loading import import_string
 
+from triggers import conf
 from triggers.evaluation import users
-from triggers.exceptions import UserInvalid
+from triggers.exceptions import AudienceInvalid, AudienceUnknown, UserInvalid
+
+#: The audience that is built in.
+EVERYBODY: Final = "all"
 
 
 class NamedUsers:
@@ -62,7 +67,37 @@ class QueriedUsers:
 Audience = NamedUsers | QueriedUsers
 
 
-def audience(named: Any, using: str) -> Audience:
+def audience_names() -> list[str]:
+    """The names that ``fire(…, audience=…)`` takes."""
+    return [EVERYBODY, *sorted(conf.audiences())]
+
+
+def queryset_of(name: str, using: str) -> QuerySet[Any]:
+    """
+    The users of the audience of that name.
+
+    Raises AudienceUnknown, and whatever the project's callable raises; TypeError if it answers no queryset of users.
+    """
+    if name == EVERYBODY:
+        return users(using)
+    queryset = import_string(conf.audiences()[_known(name)])()
+    if not (isinstance(queryset, QuerySet) and issubclass(queryset.model, get_user_model())):
+        raise TypeError(f"The audience “{name}” must be a queryset of users, not {type(queryset).__name__}.")
+    return queryset.using(using)
+
+
+def audience_of(named: Any, audience: str | None, using: str) -> Audience:
+    """
+    The audience that ``fire`` was given: users, or the name of an audience.
+
+    Raises AudienceInvalid for both or neither, AudienceUnknown, UserInvalid.
+    """
+    if (named is None) == (audience is None):
+        raise AudienceInvalid("Give either users or an audience" + (", not both." if audience is not None else "."))
+    return named_users(named, using) if audience is None else QueriedUsers(queryset_of(audience, using), using)
+
+
+def named_users(named: Any, using: str) -> NamedUsers | QueriedUsers:
     """
     The audience meant by a user, a primary key, an iterable of either, or a queryset of users.
 
@@ -75,6 +110,12 @@ def audience(named: Any, using: str) -> Audience:
     if isinstance(named, Iterable) and not isinstance(named, str | bytes | Model):
         return NamedUsers(named, using)
     return NamedUsers([named], using)
+
+
+def _known(name: Any) -> str:
+    if not isinstance(name, str) or name not in audience_names():
+        raise AudienceUnknown(f"There is no audience {name!r:.80}; there are {', '.join(audience_names())}.")
+    return name
 
 
 def user_key(named: Any) -> Any:

@@ -12,9 +12,11 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core import checks
 from django.db import connections
+from django.utils.module_loading import import_string
 
 from triggers import clock, conf
-from triggers.models import Action, Condition, Event, Trigger
+from triggers.audiences import EVERYBODY
+from triggers.models import Action, AudienceChunk, Condition, Event, Trigger
 
 
 def register() -> None:
@@ -135,7 +137,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[ch
     """The settings exist and make sense together."""
     messages: list[checks.CheckMessage] = []
     for name in dir(settings):
-        if name.startswith(conf.PREFIX) and name not in conf.KNOWN:
+        if name.startswith(conf.PREFIX) and name not in conf.KNOWN and not name.startswith(conf.API_PREFIX):
             close = get_close_matches(name, conf.KNOWN, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"The settings are {', '.join(sorted(conf.KNOWN))}."
             messages.append(checks.Warning(f"There is no setting {name}.", hint=hint, id="triggers.W002"))
@@ -149,6 +151,8 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[ch
             messages.append(
                 checks.Error(f"{name} must be a {kind.__name__}, not {value!r}.", hint=hint, id="triggers.E004")
             )
+        elif isinstance(value, dict):
+            messages += _audiences(value)
         elif value <= kind():
             messages.append(checks.Error(f"{name} must be greater than zero.", hint="Raise it.", id="triggers.E005"))
     if not messages and conf.sweep_interval() > conf.lease():
@@ -160,6 +164,34 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[ch
             )
         )
     return messages
+
+
+def _audiences(audiences: dict[Any, Any]) -> Iterator[checks.CheckMessage]:
+    for name, path in audiences.items():
+        problem = _problem_of_name(name) or _problem_of_path(path)
+        if problem is not None:
+            message, hint = problem
+            yield checks.Error(f"TRIGGERS_AUDIENCES[{name!r}] {message}", hint=hint, id="triggers.E007")
+
+
+def _problem_of_name(name: Any) -> tuple[str, str] | None:
+    longest = AudienceChunk.MAX_NAME_LENGTH
+    if not isinstance(name, str) or not 0 < len(name) <= longest:
+        return "has no usable name.", f"Name it by a text of 1 to {longest} characters."
+    if name == EVERYBODY:
+        return "is built in: it is everybody.", "Give yours another name."
+    return None
+
+
+def _problem_of_path(path: Any) -> tuple[str, str] | None:
+    hint = "Write the dotted path of a callable without arguments that returns a queryset of users."
+    if not isinstance(path, str):
+        return f"is {path!r}, not a dotted path.", hint
+    try:
+        found = import_string(path)
+    except Exception as error:
+        return f"cannot be imported from {path}: {error}", f"Correct the path. {hint}"
+    return None if callable(found) else (f"is {path}, which cannot be called.", hint)
 
 
 def _example(default: Any) -> str:

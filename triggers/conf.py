@@ -16,6 +16,7 @@ PREFIX: Final = "TRIGGERS_"
 
 #: Every setting of this package with its default.
 DEFAULTS: Final[Mapping[str, Any]] = {
+    "TRIGGERS_AUDIENCES": {},
     "TRIGGERS_CHUNK_SIZE": 100,
     "TRIGGERS_HANDOVER_GRACE": timedelta(seconds=30),
     "TRIGGERS_LEASE": timedelta(minutes=2),
@@ -29,10 +30,18 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 MAY_BE_NONE: Final = frozenset({"TRIGGERS_RETENTION"})
 #: Every name with the prefix that means something.
 KNOWN: Final = frozenset(DEFAULTS)
+#: Names with this prefix are the HTTP API's.
+API_PREFIX: Final = "TRIGGERS_API_"
 
 
 def _read(name: str) -> Any:
     return getattr(settings, name, DEFAULTS[name])
+
+
+def audiences() -> Mapping[str, str]:
+    """The named audiences: for each the dotted path of a callable that returns a queryset of users."""
+    audiences: Mapping[str, str] = _read("TRIGGERS_AUDIENCES")
+    return audiences
 
 
 def chunk_size() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
@@ -71,15 +73,16 @@ def not_installed(component: PolymorphicModel) -> str:
 
 def _without(trigger: Trigger) -> list[str]:
     using = clock.alias()
-    nothing = {Event: _("no event"), Action: _("no action")}
-    return [words for kind, words in nothing.items() if not rows(kind, using).filter(trigger=trigger.pk).exists()]
+    nothing: tuple[tuple[Any, str], ...] = ((Event, _("no event")), (Action, _("no action")))
+    return [words for kind, words in nothing if not rows(kind, using).filter(trigger=trigger.pk).exists()]
 
 
 def _not_installed(trigger: Trigger) -> list[str]:
     using = clock.alias()
     _triggers, missing = load(rows(Trigger, using).filter(pk=trigger.pk))
     gone: list[PolymorphicModel] = [*missing]
-    for kind in (Event, Condition, Action):
+    kinds: tuple[Any, ...] = (Event, Condition, Action)
+    for kind in kinds:
         _found, lost = load(rows(kind, using).filter(trigger=trigger.pk).order_by("pk"))
         gone += lost
     return [not_installed(component) for component in gone]

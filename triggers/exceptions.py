@@ -5,6 +5,8 @@ Every error that dj-triggers raises on purpose.
     ├── FiringRefused           what was passed to fire() cannot be accepted; nothing was written
     │   ├── UnknownEventType
     │   ├── UserInvalid
+    │   ├── AudienceInvalid
+    │   ├── AudienceUnknown
     │   ├── ContextInvalid
     │   │   └── ContextKeyReserved
     │   ├── TimingInvalid
@@ -53,6 +55,20 @@ class UserInvalid(FiringRefused):
     argument = "users"
 
 
+class AudienceInvalid(FiringRefused):
+    """Both users and an audience were given, or neither."""
+
+    code = "audience_invalid"
+    argument = "audience"
+
+
+class AudienceUnknown(FiringRefused):
+    """No audience has this name."""
+
+    code = "audience_unknown"
+    argument = "audience"
+
+
 class ContextInvalid(FiringRefused):
     """The context holds what cannot be stored as JSON. ``path`` leads to the value."""
 
@@ -71,7 +87,7 @@ class ContextKeyReserved(ContextInvalid):
 
 
 class TimingInvalid(FiringRefused):
-    """``occurred_at`` has no time zone, or the delay is negative or beyond what a date can hold."""
+    """A moment has no time zone, a delay is negative, or one leads beyond what a date can hold."""
 
     code = "timing_invalid"
 

@@ -28,7 +28,7 @@ from triggers.evaluation import (
 from triggers.expansion import Match
 from triggers.models import Activity, Condition, Event
 from triggers.recording import MATCHED, Firing, match_events, new_occurrence
-from triggers.registry import event_type as find_event_type
+from triggers.registry import what_happens
 
 logger = logging.getLogger(__name__)
 
@@ -63,14 +63,13 @@ class Explanation:
 
 
 def explain(
-    event_type: type[Event] | str,
+    event: type[Event] | str | Event,
     *,
     users: Any,
     context: Mapping[str, Any] | None = None,
-    event: Event | None = None,
 ) -> list[Explanation]:
     """
-    What firing the event now would do, for each configured event (or the one given) and each user who exists.
+    What firing the event now would do, for each configured event that is meant and each user who exists.
 
     Raises what ``fire`` raises, and ValueError for more than ``MAX_USERS`` users.
     """
@@ -78,9 +77,8 @@ def explain(
     audience = NamedUsers(users if isinstance(users, list | tuple) else [users], using)
     if len(audience.keys) > MAX_USERS:
         raise ValueError(f"At most {MAX_USERS} users can be explained at once.")
-    firing = Firing(
-        type=find_event_type(event_type), event=event, audience=audience, context={} if context is None else context
-    )
+    type_, configured = what_happens(event)
+    firing = Firing(type=type_, event=configured, audience=audience, context={} if context is None else context)
     occurrence = new_occurrence(firing)
     matches = {match.event.pk: match for match in match_events(firing, occurrence, using)}
     people = _people(audience, using)

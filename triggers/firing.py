@@ -17,46 +17,54 @@ from asgiref.sync import sync_to_async
 from django.db import transaction
 
 from triggers import clock, engines, running
-from triggers.audiences import NamedUsers, audience
+from triggers.audiences import NamedUsers, audience_of
 from triggers.context import decode
 from triggers.exceptions import NothingToStart
 from triggers.models import Event, Occurrence, Run
 from triggers.recording import Firing, record
-from triggers.registry import event_type as find_event_type
+from triggers.registry import event_type, what_happens
 
 
 def fire(
-    event_type: type[Event] | str,
+    event: type[Event] | str | Event,
     *,
-    users: Any,
+    users: Any = None,
+    audience: str | None = None,
     context: Mapping[str, Any] | None = None,
     key: str | None = None,
     occurred_at: datetime | None = None,
     delay: timedelta | None = None,
+    scheduled_at: datetime | None = None,
     source: str = "",
     fired_by: Any = None,
 ) -> Occurrence:
     """
     Record that the event happened to the users and queue a run for each matching trigger and user.
 
-    ``users`` is a user, a primary key, an iterable of either, or a queryset of users. ``delay`` adds to the delay
-    of each configured event, both counted from ``occurred_at`` (now, if not given).
+    ``event`` is an Event class, its label, or one configured event, which alone happens then. ``users`` is a user, a
+    primary key, an iterable of either, or a queryset of users; in its place ``audience`` names one of
+    ``audiences.audience_names()``. ``delay`` adds to the delay of each configured event, both counted from
+    ``occurred_at`` (now, if not given); in its place ``scheduled_at`` is the moment from which the delay of each
+    configured event is counted. What would have been due in the past is due at once.
 
     The records share the caller's transaction and engines hear of them after it commits: a call that is rolled
     back starts nothing. The same ``key`` from the same ``source`` with the same content returns the first
     occurrence, its ``replayed`` set, so callers may repeat a call they are unsure of.
 
-    Raises UnknownEventType, UserInvalid, ContextInvalid, TimingInvalid or KeyInvalid, and KeyConflict when ``key``
-    was used with other content; nothing is written then. A user who does not exist is noted in
-    ``occurrence.unknown_users``.
+    Raises UnknownEventType, UserInvalid, AudienceInvalid, AudienceUnknown, ContextInvalid, TimingInvalid or
+    KeyInvalid, and KeyConflict when ``key`` was used with other content; nothing is written then. A user who does not
+    exist is noted in ``occurrence.unknown_users``.
     """
+    type_, configured = what_happens(event)
     firing = Firing(
-        type=find_event_type(event_type),
-        audience=audience(users, clock.alias()),
+        type=type_,
+        event=configured,
+        audience=audience_of(users, audience, clock.alias()),
         context={} if context is None else context,
         key=key,
         occurred_at=occurred_at,
-        delay=delay or timedelta(),
+        delay=delay,
+        scheduled_at=scheduled_at,
         source=source,
         fired_by=fired_by,
     )
@@ -65,11 +73,6 @@ def fire(
 
 #: As :func:`fire`, for async code.
 afire = sync_to_async(fire)
-
-
-def fire_event(event: Event, *, users: Any, context: Mapping[str, Any]) -> Occurrence:
-    """As :func:`fire`, for one configured event instead of all of its type."""
-    return record(Firing(type=type(event), event=event, audience=audience(users, clock.alias()), context=context))
 
 
 def handle(event: Event, user_pk: Any, context: Mapping[str, Any], *, key: str | None = None) -> None:
@@ -116,7 +119,7 @@ def replay(run: Run, *, fired_by: Any = None) -> Occurrence:
     NothingToStart, with the reason, when there would be no run; nothing is written then.
     """
     firing = Firing(
-        type=find_event_type(run.occurrence.type),
+        type=event_type(run.occurrence.type),
         event=run.event,
         audience=NamedUsers([run.user_id], clock.alias()),
         context=decode(run.occurrence.context),

@@ -9,7 +9,7 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -45,7 +45,9 @@ class Firing:
     event: Event | None = None
     key: str | None = None
     occurred_at: datetime | None = None
-    delay: timedelta = field(default_factory=timedelta)
+    #: At most one of the two.
+    delay: timedelta | None = None
+    scheduled_at: datetime | None = None
     source: str = ""
     fired_by: Any = None
     replay_of: Run | None = None
@@ -61,14 +63,31 @@ class Firing:
             raise KeyInvalid(f"The key must be a text of 1 to {MAX_KEY_LENGTH} characters.")
         if self.key is not None and "\x00" in self.key:
             raise KeyInvalid("The key must not hold the character U+0000.")
-        if self.occurred_at is not None and self.occurred_at.tzinfo is None:
-            raise TimingInvalid("occurred_at must have a time zone.", "occurred_at")
+        _check_moment(self.occurred_at, "occurred_at")
+        _check_moment(self.scheduled_at, "scheduled_at")
+        if self.delay is None:
+            return
+        if self.scheduled_at is not None:
+            raise TimingInvalid("Give either a delay or scheduled_at, not both.", "scheduled_at")
         if self.delay < timedelta():
             raise TimingInvalid("The delay must not be negative.", "delay")
         try:
-            (self.occurred_at or self.now) + self.delay
+            _ = self._begins_at
         except OverflowError:
             raise TimingInvalid("The delay leads beyond the last date there is.", "delay") from None
+
+    @property
+    def happened_at(self) -> datetime:
+        return self.occurred_at or self.now
+
+    @property
+    def extra_delay(self) -> timedelta:
+        """The time from the event to the moment from which the configured events' own delays are counted."""
+        return max(self._begins_at - self.happened_at, timedelta())
+
+    @property
+    def _begins_at(self) -> datetime:
+        return self.scheduled_at or self.happened_at + (self.delay or timedelta())
 
     @property
     def dedupe_key(self) -> str | None:
@@ -85,7 +104,8 @@ class Firing:
             "users": self.audience.as_json(),
             "context": self.stored_context,
             "occurred_at": self.occurred_at and self.occurred_at.timestamp(),
-            "delay": self.delay.total_seconds(),
+            "delay": self.delay.total_seconds() if self.delay else 0,
+            "scheduled_at": self.scheduled_at and self.scheduled_at.timestamp(),
         }
         return hashlib.sha256(canonical(content).encode()).hexdigest()
 
@@ -93,8 +113,19 @@ class Firing:
         """When the event's runs may start; None is at once."""
         if self.is_inline:
             return None
-        due_at = (self.occurred_at or self.now) + self.delay + event.delay
+        due_at = self._begins_at + event.delay
         return due_at if due_at > self.now else None
+
+
+def _check_moment(moment: datetime | None, argument: str) -> None:
+    if moment is None:
+        return
+    if moment.tzinfo is None:
+        raise TimingInvalid(f"{argument} must have a time zone.", argument)
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise TimingInvalid(f"{argument} is beyond the dates there are in UTC.", argument) from None
 
 
 def record(firing: Firing) -> Occurrence:
@@ -137,8 +168,8 @@ def new_occurrence(firing: Firing) -> Occurrence:
         type=label(firing.type),
         event_id=firing.event.pk if firing.event else None,
         context=firing.stored_context,
-        occurred_at=firing.occurred_at or firing.now,
-        delay=firing.delay,
+        occurred_at=firing.happened_at,
+        delay=firing.extra_delay,
         source=firing.source,
         fired_by=firing.fired_by,
         cause_id=cause.run_id if cause else None,

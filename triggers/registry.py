@@ -14,6 +14,19 @@ def label(model: type[Model] | Model) -> str:
     return model._meta.label
 
 
+def what_happens(event: type[Event] | str | Event) -> tuple[type[Event], Event | None]:
+    """
+    What is meant by an Event class, its label, or one configured event: the class, and the event if it is one.
+
+    Raises UnknownEventType.
+    """
+    if not isinstance(event, Event):
+        return event_type(event), None
+    if event.pk is None:
+        raise UnknownEventType(f"The event “{event}” is not saved: it belongs to no trigger.")
+    return event_type(type(event)), event
+
+
 def event_type(type_: type[Event] | str) -> type[Event]:
     """
     The Event class that was named by itself or by its label.

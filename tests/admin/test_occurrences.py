@@ -15,7 +15,6 @@ from tests.probe.models import ChainAction, PickyEvent, ProbeEvent, RecordEffect
 from triggers import fire
 from triggers.admin import narrative
 from triggers.admin.paging import BoundedPaginator
-from triggers.firing import fire_event
 from triggers.models import Event, Occurrence, Run, Trigger
 from triggers.running import advance
 
@@ -258,7 +257,7 @@ def test_occurrences_are_filtered_by_type_and_by_trigger(admin_client: Client, a
     second = a_trigger(RecordEffectAction(), name="second")
     other = a_trigger(RecordEffectAction(), event=ClockEvent(), name="other")
     of_type = fire(ProbeEvent, users=ada)
-    of_second = fire_event(second.events.get(), users=ada, context={})
+    of_second = fire(second.events.get(), users=ada)
     clock = fire(ClockEvent, users=ada)
 
     def found(**query: Any) -> set[Occurrence]:

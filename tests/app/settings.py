@@ -66,6 +66,8 @@ REST_FRAMEWORK = {
     ],
 }
 
+TRIGGERS_AUDIENCES = {"task-owners": "tests.app.audiences.task_owners"}
+
 STATIC_URL = "static/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

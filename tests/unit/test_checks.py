@@ -67,11 +67,24 @@ def test_two_classes_of_one_name(monkeypatch):
     ("name", "value", "id_", "hint"),
     [
         ("TRIGGERS_LAESE", timedelta(minutes=1), "triggers.W002", "Did you mean TRIGGERS_LEASE?"),
-        ("TRIGGERS_SOMETHING_ELSE_ALTOGETHER", 1, "triggers.W002", "The settings are TRIGGERS_CHUNK_SIZE"),
+        (
+            "TRIGGERS_SOMETHING_ELSE_ALTOGETHER",
+            1,
+            "triggers.W002",
+            "The settings are TRIGGERS_AUD",
+        ),
         ("TRIGGERS_LEASE", 120, "triggers.E004", "Write TRIGGERS_LEASE = timedelta(seconds=120)."),
         ("TRIGGERS_CHUNK_SIZE", "100", "triggers.E004", "Write TRIGGERS_CHUNK_SIZE = 100."),
         ("TRIGGERS_LEASE", None, "triggers.E004", "Write TRIGGERS_LEASE"),
         ("TRIGGERS_CHUNK_SIZE", 0, "triggers.E005", "Raise it."),
+        ("TRIGGERS_AUDIENCES", ["all"], "triggers.E004", "Write TRIGGERS_AUDIENCES = {}."),
+        ("TRIGGERS_AUDIENCES", {"all": "tests.app.audiences.task_owners"}, "triggers.E007", "Give yours another name."),
+        ("TRIGGERS_AUDIENCES", {"": "tests.app.audiences.task_owners"}, "triggers.E007", "1 to 64 characters"),
+        ("TRIGGERS_AUDIENCES", {1: "tests.app.audiences.task_owners"}, "triggers.E007", "1 to 64 characters"),
+        ("TRIGGERS_AUDIENCES", {"a": print}, "triggers.E007", "Write the dotted path"),
+        ("TRIGGERS_AUDIENCES", {"a": "tests.app.nothing.here"}, "triggers.E007", "Correct the path."),
+        ("TRIGGERS_AUDIENCES", {"a": "nothing"}, "triggers.E007", "Correct the path."),
+        ("TRIGGERS_AUDIENCES", {"a": "tests.app.settings.ROOT_URLCONF"}, "triggers.E007", "a callable"),
         ("TRIGGERS_SWEEP_INTERVAL", timedelta(minutes=3), "triggers.W003", "small part of the lease"),
     ],
 )
@@ -81,6 +94,16 @@ def test_a_setting_that_is_wrong(settings, name, value, id_, hint):
     assert found_id == id_
     assert name in message
     assert hint in found_hint
+
+
+def test_audiences_that_can_be_read_are_fine(settings):
+    settings.TRIGGERS_AUDIENCES = {"task owners": "tests.app.audiences.task_owners"}
+    assert found(checks.check_settings) == []
+
+
+def test_the_settings_of_the_http_api_are_its_own(settings):
+    settings.TRIGGERS_API_PAGE_SIZE = 10
+    assert found(checks.check_settings) == []
 
 
 def test_retention_may_be_none(settings):

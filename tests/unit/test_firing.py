@@ -16,6 +16,8 @@ from tests.probe.models import (
 )
 from triggers import fire
 from triggers.exceptions import (
+    AudienceInvalid,
+    AudienceUnknown,
     ContextInvalid,
     KeyConflict,
     KeyInvalid,
@@ -33,6 +35,9 @@ from triggers.models import (
     Run,
     Trigger,
 )
+
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+BEYOND_UTC = datetime.max.replace(tzinfo=timezone.get_fixed_timezone(-60))
 
 pytestmark = pytest.mark.django_db
 
@@ -94,13 +99,19 @@ def test_nobody_is_an_audience_too():
 @pytest.mark.parametrize(
     ("changes", "error", "code", "argument"),
     [
-        ({"event_type": "app.Nothing"}, UnknownEventType, "event_type_unknown", "type"),
-        ({"event_type": "probe.probeevent"}, UnknownEventType, "event_type_unknown", "type"),
-        ({"event_type": "nothing"}, UnknownEventType, "event_type_unknown", "type"),
-        ({"event_type": "app.Task"}, UnknownEventType, "event_type_unknown", "type"),
-        ({"event_type": Task}, UnknownEventType, "event_type_unknown", "type"),
-        ({"event_type": Event}, UnknownEventType, "event_type_unknown", "type"),
-        ({"event_type": 7}, UnknownEventType, "event_type_unknown", "type"),
+        ({"event": "app.Nothing"}, UnknownEventType, "event_type_unknown", "type"),
+        ({"event": "probe.probeevent"}, UnknownEventType, "event_type_unknown", "type"),
+        ({"event": "nothing"}, UnknownEventType, "event_type_unknown", "type"),
+        ({"event": "app.Task"}, UnknownEventType, "event_type_unknown", "type"),
+        ({"event": Task}, UnknownEventType, "event_type_unknown", "type"),
+        ({"event": Event}, UnknownEventType, "event_type_unknown", "type"),
+        ({"event": 7}, UnknownEventType, "event_type_unknown", "type"),
+        ({"event": ProbeEvent()}, UnknownEventType, "event_type_unknown", "type"),
+        ({"event": Event(pk=1)}, UnknownEventType, "event_type_unknown", "type"),
+        ({"users": None}, AudienceInvalid, "audience_invalid", "audience"),
+        ({"audience": "all"}, AudienceInvalid, "audience_invalid", "audience"),
+        ({"users": None, "audience": "nobody"}, AudienceUnknown, "audience_unknown", "audience"),
+        ({"users": None, "audience": ["all"]}, AudienceUnknown, "audience_unknown", "audience"),
         ({"users": "ada"}, UserInvalid, "user_invalid", "users"),
         ({"users": ["1_0"]}, UserInvalid, "user_invalid", "users"),
         ({"users": [" 1"]}, UserInvalid, "user_invalid", "users"),
@@ -120,13 +131,17 @@ def test_nobody_is_an_audience_too():
         ({"occurred_at": datetime(2026, 1, 1)}, TimingInvalid, "timing_invalid", "occurred_at"),  # noqa: DTZ001
         ({"delay": timedelta(seconds=-1)}, TimingInvalid, "timing_invalid", "delay"),
         ({"delay": timedelta.max}, TimingInvalid, "timing_invalid", "delay"),
+        ({"occurred_at": BEYOND_UTC}, TimingInvalid, "timing_invalid", "occurred_at"),
+        ({"scheduled_at": datetime(2026, 1, 1)}, TimingInvalid, "timing_invalid", "scheduled_at"),  # noqa: DTZ001
+        ({"scheduled_at": BEYOND_UTC}, TimingInvalid, "timing_invalid", "scheduled_at"),
+        ({"scheduled_at": MOMENT, "delay": timedelta()}, TimingInvalid, "timing_invalid", "scheduled_at"),
     ],
 )
 def test_what_cannot_be_accepted_is_refused_and_writes_nothing(ada, changes, error, code, argument):
     a_trigger(RecordEffectAction())
-    arguments = {"event_type": ProbeEvent, "users": ada} | changes
+    arguments = {"event": ProbeEvent, "users": ada} | changes
     with pytest.raises(error) as refusal:
-        fire(arguments.pop("event_type"), **arguments)
+        fire(arguments.pop("event"), **arguments)
     assert (refusal.value.code, refusal.value.argument) == (code, argument)
     assert not Occurrence.objects.exists()
     assert not Run.objects.exists()
@@ -156,15 +171,16 @@ def test_the_same_key_and_content_answer_the_first_occurrence(ada):
         {"context": {"a": 2}},
         {"users": []},
         {"delay": timedelta(seconds=1)},
-        {"occurred_at": datetime(2026, 1, 1, tzinfo=UTC)},
-        {"event_type": ClockEvent},
+        {"occurred_at": MOMENT},
+        {"scheduled_at": MOMENT},
+        {"event": ClockEvent},
     ],
 )
 def test_the_same_key_with_other_content_is_refused(ada, changes):
     fire(ProbeEvent, users=ada, context={"a": 1}, key="k")
-    arguments = {"event_type": ProbeEvent, "users": ada, "context": {"a": 1}} | changes
+    arguments = {"event": ProbeEvent, "users": ada, "context": {"a": 1}} | changes
     with pytest.raises(KeyConflict):
-        fire(arguments.pop("event_type"), key="k", **arguments)
+        fire(arguments.pop("event"), key="k", **arguments)
     assert Occurrence.objects.count() == 1
 
 
@@ -179,6 +195,35 @@ def test_delays_are_counted_from_the_moment_it_happened(ada):
     assert run.due_at == happened + timedelta(hours=1, minutes=10)
     # It is no sooner handed over again than it is due.
     assert run.next_handover_at == run.due_at
+
+
+@pytest.mark.parametrize(("ahead", "due"), [(timedelta(hours=2), True), (timedelta(hours=-2), False)])
+def test_what_is_scheduled_is_due_then_with_the_delay_of_the_configured_event(ada, ahead, due):
+    a_trigger(RecordEffectAction(), event=ProbeEvent(delay=timedelta(minutes=5)))
+    moment = timezone.now() + ahead
+    occurrence = fire(ProbeEvent, users=ada, scheduled_at=moment)
+    assert occurrence.runs.get().due_at == (moment + timedelta(minutes=5) if due else None)
+    assert occurrence.delay == max(moment - occurrence.occurred_at, timedelta())
+
+
+def test_what_is_scheduled_again_later_under_the_same_key_is_the_same(ada):
+    moment = timezone.now() + timedelta(days=1)
+    first = fire(ProbeEvent, users=ada, scheduled_at=moment, key="k")
+    Occurrence.objects.update(occurred_at=first.occurred_at - timedelta(hours=1))
+    again = fire(ProbeEvent, users=ada, scheduled_at=moment, key="k")
+    assert (again, again.replayed) == (first, True)
+
+
+def test_one_configured_event_happens_alone(ada):
+    a_trigger(RecordEffectAction(), name="first")
+    second = a_trigger(RecordEffectAction(), name="second")
+    event = second.events.get()
+    occurrence = fire(event, users=ada, key="k")
+    assert [run.trigger_name for run in occurrence.runs.all()] == ["second"]
+    assert [match["event"] for match in occurrence.matches] == [event.pk]
+    assert Occurrence.objects.get().event == event
+    with pytest.raises(KeyConflict):
+        fire(ProbeEvent, users=ada, key="k")
 
 
 def test_what_is_due_already_is_due_at_once(ada):

@@ -22,15 +22,13 @@ from django.urls import path as url_path
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from triggers import clock
+from triggers import clock, fire
 from triggers.admin.forms import FiringForm
 from triggers.admin.prospects import Candidate, candidates
 from triggers.admin.records import context_in_words
-from triggers.audiences import NamedUsers
 from triggers.exceptions import FiringRefused
 from triggers.explaining import explain
 from triggers.models import Occurrence, Trigger
-from triggers.recording import Firing, record
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Trigger]
@@ -96,16 +94,13 @@ class FiringAdmin(ModelAdmin):
         people = form.cleaned_data["users"]
         try:
             with transaction.atomic(using=clock.alias()):
-                occurrence = record(
-                    Firing(
-                        type=form.event_type,
-                        event=form.configured_event,
-                        audience=NamedUsers(people, clock.alias()),
-                        context=form.cleaned_data["context"],
-                        key=request.POST.get("key") or None,
-                        source=SOURCE,
-                        fired_by=request.user,
-                    )
+                occurrence = fire(
+                    form.chosen_event,
+                    users=people,
+                    context=form.cleaned_data["context"],
+                    key=request.POST.get("key") or None,
+                    source=SOURCE,
+                    fired_by=request.user,
                 )
                 if not occurrence.replayed:
                     self.log_change(request, trigger, _fired(form, occurrence))
@@ -146,10 +141,9 @@ def _preview(form: FiringForm) -> list[Candidate] | None:
         return None
     try:
         explanations = explain(
-            form.event_type,
+            form.chosen_event,
             users=form.cleaned_data["users"],
             context=form.cleaned_data["context"],
-            event=form.configured_event,
         )
     except FiringRefused as refusal:
         form.add_error(refusal.argument if refusal.argument in form.fields else None, str(refusal))

@@ -121,14 +121,10 @@ class FiringForm(forms.Form):
         return bool(self._events)
 
     @property
-    def event_type(self) -> type[Event]:
+    def chosen_event(self) -> Event | type[Event]:
+        """The one event of the trigger that was chosen, or its type, for all triggers."""
         chosen = self.cleaned_data["event"]
-        return type(self._events[chosen]) if chosen in self._events else self._types[chosen]
-
-    @property
-    def configured_event(self) -> Event | None:
-        """The one event of the trigger that was chosen; None if the type was, for all triggers."""
-        return self._events.get(self.cleaned_data["event"])
+        return self._events.get(chosen) or self._types[chosen]
 
     @property
     def choice_in_words(self) -> str:

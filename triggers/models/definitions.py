@@ -133,18 +133,18 @@ class Event(PolymorphicModel):
 
     def fire(self, user_queryset: models.QuerySet[Any], **context: Any) -> None:
         """Record that this one configured event happened to the users; see :func:`triggers.fire`."""
-        from triggers.firing import fire_event
+        from triggers.firing import fire
 
-        fire_event(self, users=user_queryset, context=context)
+        fire(self, users=user_queryset, context=context)
 
     def fire_single(self, user_pk: Any, **context: Any) -> None:
         """As :meth:`fire`, for one user. An unknown user, or None, starts nothing."""
-        from triggers.firing import fire_event
+        from triggers.firing import fire
 
         if type(self).fire is not Event.fire:
             self.fire(get_user_model()._default_manager.filter(pk=user_pk), **context)
         elif user_pk is not None:
-            fire_event(self, users=[user_pk], context=context)
+            fire(self, users=[user_pk], context=context)
 
     def handle(self, user_pk: Any, **context: Any) -> None:
         """

@@ -74,6 +74,7 @@ class AudienceChunk(models.Model):
     """Up to a thousand users to whom an event happened and who have no runs yet; a worker makes them."""
 
     SIZE: ClassVar[int] = 1000
+    MAX_NAME_LENGTH: ClassVar[int] = 64
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     occurrence = models.ForeignKey(Occurrence, on_delete=models.CASCADE, related_name="audience_chunks")
