@@ -33,7 +33,7 @@ def elsewhere(
 def test_web_and_worker_run_apart_on_postgresql_and_redis(
     triggers: Triggers, tmp_path: Path, elsewhere: dict[str, str]
 ) -> None:
-    triggers.serve(env=elsewhere)  # the demo's data, and its token
+    triggers.serve(env=elsewhere)  # the demo's data, and its key
     before = triggers.ended(triggers.paste())
     curl, headers = triggers.curl, triggers.headers
     triggers.stop()

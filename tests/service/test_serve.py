@@ -33,14 +33,21 @@ def test_the_data_folder_is_its_owners_alone(triggers: Triggers) -> None:
     assert len((triggers.data / "secret-key").read_text()) >= 50
 
 
-def test_the_printed_login_opens_the_admin_and_the_token_the_api(triggers: Triggers) -> None:
+def test_the_printed_login_opens_the_admin_and_the_key_the_api(triggers: Triggers) -> None:
     triggers.serve()
     site = f"http://127.0.0.1:{triggers.port}"
     assert send(f"{site}/static/admin/css/base.css").status == 200
     assert send(f"{site}/", headers={"Host": "elsewhere.example.com"}).status == 400
     assert send(f"{triggers.api}/fire/", data="{}", headers={"Content-Type": "application/json"}).status == 401
-    wrong = triggers.headers | {"Authorization": "Bearer 0000"}
-    assert send(f"{triggers.api}/fire/", data="{}", headers=wrong).status == 401
+    key = triggers.headers["Authorization"]
+    for wrong, code in (
+        ("Bearer 0000", "not_authenticated"),
+        (key[:-1], "key_malformed"),
+        (f"{key[:-4]}0000", "key_unknown"),
+    ):
+        answer = send(f"{triggers.api}/fire/", data="{}", headers=triggers.headers | {"Authorization": wrong})
+        assert (answer.status, answer.json["code"]) == (401, code)
+    assert send(f"{triggers.api}/explain/", data="{}", headers=triggers.headers).status == 403
 
     printed = re.search(r"user (\S+), password (\S+)", triggers.output)
     assert printed is not None
@@ -85,15 +92,16 @@ def test_ctrl_c_waits_for_an_action_under_way_and_a_second_one_cuts_it_off(trigg
     assert triggers.ended(run_id)["status"] == "succeeded"
 
 
-def test_logs_hold_neither_addresses_nor_tokens(triggers: Triggers) -> None:
+def test_logs_hold_neither_addresses_nor_secrets(triggers: Triggers) -> None:
     with refusing_recipients() as email_url:
         triggers.serve(env={"EMAIL_URL": email_url, "LOG_LEVEL": "DEBUG"})
         run = triggers.ended(triggers.paste())
     assert (run["status"], run["code"]) == ("failed", "action_failed")
     (step,) = run["steps"]
     assert step["attempts"] == 1  # the server knows what it says: it is not asked again
-    token = triggers.headers["Authorization"].split()[1]
+    secret = triggers.headers["Authorization"].split()[1]
     logged = triggers.output.partition("\n  curl ")[0] + triggers.output.partition("has no e-mail address")[2]
     assert run["id"] in logged
-    assert token not in logged
+    assert secret not in logged
+    assert secret[12:] not in logged
     assert "ada@example.com" not in logged

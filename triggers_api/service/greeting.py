@@ -51,7 +51,7 @@ def _invitation(url: str, demo: Demo) -> list[str]:
         "users": [str(demo.customer.pk)],
         "context": {"order": "1001", "amount": 40},
     }
-    headers = [f"Authorization: Bearer {demo.token}", "Content-Type: application/json"]
+    headers = [f"Authorization: Bearer {demo.api_key}", "Content-Type: application/json"]
     curl = ["curl", f"{url}/api/v1/fire/", *(part for header in headers for part in ("-H", header))]
     curl += ["-d", json.dumps(body)]
     if f"{mail.__name__}.EmailBackend" == settings.EMAIL_BACKEND:

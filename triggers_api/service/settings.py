@@ -43,9 +43,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "polymorphic",
     "rest_framework",
-    "rest_framework.authtoken",
     "triggers",
     "triggers_api",
+    "triggers_api.keys",
     "triggers_api.service",
     "triggers_api.service.demo",
 ]
@@ -90,7 +90,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "triggers_api.service.authentication.BearerAuthentication",
+        "triggers_api.keys.authentication.ApiKeyAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
