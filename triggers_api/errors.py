@@ -12,7 +12,7 @@ from itertools import islice
 from math import ceil
 from typing import Any, Final
 
-from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import NON_FIELD_ERRORS, BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
@@ -28,8 +28,9 @@ from rest_framework.exceptions import (
     ValidationError,
 )
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
-from triggers.exceptions import ContextInvalid, FiringRefused, KeyConflict, KeyInvalid
+from triggers.exceptions import ContextInvalid, FiringRefused, KeyConflict, KeyInvalid, TriggerIncomplete
 
 #: The way to a value in the body: keys of objects and indexes of lists.
 Path = tuple[str | int, ...]
@@ -89,6 +90,8 @@ def _problem(error: Exception) -> APIException:
             return Problem(400, error.code, f"Idempotency-Key: {error}")
         case ContextInvalid():
             return Problem(400, error.code, str(error), (error.argument, *error.path))
+        case TriggerIncomplete():
+            return Problem(409, error.code, str(error))
         case FiringRefused():
             return Problem(400, error.code, str(error), (error.argument,))
         case NotAuthenticated() | AuthenticationFailed():
@@ -134,11 +137,15 @@ def _entries(problem: APIException) -> Iterator[dict[str, str]]:
         yield _entry(problem.detail, problem.path)
 
 
+#: Keys of what is wrong with the object or list itself: REST framework's and Django's.
+_WHOLE: Final = frozenset({api_settings.NON_FIELD_ERRORS_KEY, NON_FIELD_ERRORS})
+
+
 def _leaves(detail: Any, path: Path) -> Iterator[dict[str, str]]:
     """The errors of a field, or of a nested object (a mapping) or list (a mapping by index, or a list)."""
     if isinstance(detail, dict):
         for part, item in detail.items():
-            yield from _leaves(item, (*path, part))
+            yield from _leaves(item, path if part in _WHOLE else (*path, part))
     elif isinstance(detail, list):
         for index, item in enumerate(detail):
             yield from _leaves(item, path if isinstance(item, str) else (*path, index))

@@ -7,14 +7,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime, parse_duration
 from django.utils.duration import duration_iso_string
 from django.utils.translation import gettext_lazy as _
+from polymorphic.utils import concrete_descendants
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
+from triggers import clock
 from triggers.audiences import user_key
 from triggers.exceptions import UserInvalid
+from triggers.loading import rows
+from triggers.registry import label
 
 
 class TextField(serializers.CharField):
@@ -124,22 +130,73 @@ class RecordIdField(serializers.Field[UUID, str, str, Any]):
         return id
 
 
-class StrictSerializer(serializers.Serializer[Any]):
-    """Input in which a field that is not known is an error."""
+class ComponentTypeField(serializers.Field[Any, str, str, Any]):
+    """A type of components of one of the kinds, in a query."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "type_unknown": _("No component of the type “{type}” is installed."),
+    }
+
+    def __init__(self, *kinds: Any, **options: Any) -> None:
+        super().__init__(**options)
+        self._kinds = kinds
+
+    def to_internal_value(self, data: str) -> Any:
+        models = [model for kind in self._kinds for model in concrete_descendants(kind, include_proxy=True)]
+        found = [model for model in models if label(model) == data]
+        if not found:
+            self.fail("type_unknown", type=data)
+        return found[0]
+
+    def triggers_with(self, model: Any) -> QuerySet[Any, Any]:
+        """The ids of the triggers that have such a component."""
+        kind = next(kind for kind in self._kinds if issubclass(model, kind))
+        type_ = ContentType.objects.get_for_model(model, for_concrete_model=False)
+        return rows(kind, clock.alias()).filter(polymorphic_ctype=type_).values("trigger")
+
+
+class Strict:
+    """For serializers: a field that is not known is an error, and so is one that cannot be set and differs."""
 
     #: What a value of the input is called.
     part: ClassVar[str] = "field"
+    fields: Any
+    instance: Any
 
-    def to_internal_value(self, data: Mapping[str, Any]) -> Any:
+    def to_internal_value(self, data: Any) -> Any:
         errors: dict[str, Any] = {}
         values = None
         try:
-            values = super().to_internal_value(data)
+            values = super().to_internal_value(data)  # type: ignore[misc]
         except serializers.ValidationError as error:
             errors = dict(error.detail)  # type: ignore[arg-type]
-        known = f"there are {', '.join(self.fields)}" if self.fields else "none is taken"
-        detail = ErrorDetail(f"There is no such {self.part}; {known}.", f"unknown_{self.part}")
-        errors |= {name: [detail] for name in data if name not in self.fields}
+        if isinstance(data, Mapping):
+            errors |= self._unknown(data) | self._read_only(data)
         if errors:
             raise serializers.ValidationError(errors)
         return values
+
+    def _unknown(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        names = [name for name, field in self.fields.items() if not field.read_only]
+        known = f"there are {', '.join(names)}" if names else "none is taken"
+        detail = ErrorDetail(f"There is no such {self.part}; {known}.", f"unknown_{self.part}")
+        return {name: [detail] for name in data if name not in self.fields}
+
+    def _read_only(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Fields that are only told may be sent back as they were told."""
+        sent = {name: self.fields[name] for name in data if name in self.fields and self.fields[name].read_only}
+        detail = ErrorDetail("This field cannot be set: leave it out.", "read_only")
+        return {name: [detail] for name, field in sent.items() if data[name] != self._told(field)}
+
+    def _told(self, field: Any) -> Any:
+        if self.instance is None:
+            return _NOTHING
+        value = field.get_attribute(self.instance)
+        return value if value is None else field.to_representation(value)
+
+
+_NOTHING = object()
+
+
+class StrictSerializer(Strict, serializers.Serializer[Any]):
+    """Input that is no row of a model."""

@@ -68,6 +68,33 @@ class MayListActivities(Permitted):
     message = _("To list activities you need the permission triggers.view_activity.")
 
 
+class MayConfigure(IsAuthenticated):
+    """Users with Django's permissions on triggers, which cover their components too."""
+
+    _NEEDED: ClassVar = {
+        "GET": "triggers.view_trigger",
+        "HEAD": "triggers.view_trigger",
+        "POST": "triggers.add_trigger",
+        "PUT": "triggers.change_trigger",
+        "PATCH": "triggers.change_trigger",
+        "DELETE": "triggers.delete_trigger",
+    }
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not super().has_permission(request, view):
+            return False
+        permission = self._NEEDED.get(request.method or "")
+        if permission is None:
+            return True  # no method of these views: answered as such
+        self.message = _("To do this you need the permission %s.") % permission
+        return is_permitted(request, permission)
+
+
+class MayEnable(Permitted):
+    permission = "triggers.enable_trigger"
+    message = _("To enable and disable triggers you need the permission triggers.enable_trigger.")
+
+
 class MayRead(IsAuthenticated):
     """Users with the model's view permission; and who fired an occurrence may read it and its runs."""
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
-from triggers.models import Run
+from triggers.models import Action, Condition, Event, Run, Trigger
 from triggers_api import conf
 from triggers_api.errors import QueryInvalid
-from triggers_api.fields import MomentField, NumberField, RecordIdField, StrictSerializer, TextField, UserField
+from triggers_api.fields import (
+    ComponentTypeField,
+    MomentField,
+    NumberField,
+    RecordIdField,
+    StrictSerializer,
+    TextField,
+    UserField,
+)
 
 Row = TypeVar("Row", bound=Model)
 
@@ -46,6 +54,10 @@ class Query(StrictSerializer):
         if errors:
             raise QueryInvalid(errors)
         return query
+
+    def cursor_of(self, row: Any) -> str:
+        """The cursor of the page that comes after the row."""
+        return str(row.pk)
 
     def page(self, rows: QuerySet[Row]) -> tuple[list[Row], bool]:
         """The rows of this page, and whether there are more after them."""
@@ -91,3 +103,60 @@ class ActivityQuery(Query):
     trigger = NumberField(source="trigger_id", required=False)
     user = UserField(source="user_id", required=False)
     cursor = NumberField(required=False)
+
+
+class TriggerQuery(Query):
+    """
+    ``search`` looks in names and descriptions. Names are unique and so, like ids, an order that pages can be cut
+    from; the cursor says which of the two it was made for.
+    """
+
+    search = TextField(trim_whitespace=False, required=False, max_length=200)
+    enabled = serializers.ChoiceField(
+        choices=["true", "false"],
+        required=False,
+        error_messages={"invalid_choice": _("Write true or false.")},
+    )
+    component_type = ComponentTypeField(Event, Condition, Action, required=False)
+    event_type = ComponentTypeField(Event, required=False)
+    order = serializers.ChoiceField(
+        choices=["id", "-id", "name", "-name"],
+        default="-id",
+        error_messages={"invalid_choice": _("Write one of id, -id, name, -name.")},
+    )
+    cursor = TextField(trim_whitespace=False, required=False)
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "cursor_invalid": _("This is no cursor of a page before, in the order “{order}”.")
+    }
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        order = attrs["order"]
+        if "cursor" in attrs:
+            made_for, _colon, last = attrs["cursor"].partition(":")
+            if made_for != order or not last or not (order.endswith("name") or (last.isascii() and last.isdigit())):
+                message = self.error_messages["cursor_invalid"].format(order=order)
+                raise serializers.ValidationError({"cursor": [ErrorDetail(message, "invalid")]})
+            attrs["cursor"] = last
+        return attrs
+
+    def cursor_of(self, row: Trigger) -> str:
+        order = self.validated_data["order"]
+        return f"{order}:{row.name if order.endswith('name') else row.pk}"
+
+    def page(self, rows: QuerySet[Row]) -> tuple[list[Row], bool]:
+        query = self.validated_data
+        if "search" in query:
+            text = query["search"]
+            rows = rows.filter(Q(name__icontains=text) | Q(description__icontains=text))
+        if "enabled" in query:
+            rows = rows.filter(is_enabled=query["enabled"] == "true")
+        for name in ("component_type", "event_type"):
+            if name in query:
+                rows = rows.filter(pk__in=self.fields[name].triggers_with(query[name]))
+        order = query["order"]
+        if "cursor" in query:
+            beyond = "lt" if order.startswith("-") else "gt"
+            rows = rows.filter(**{f"{order.removeprefix('-')}__{beyond}": query["cursor"]})
+        found = list(rows.order_by(order)[: query["limit"] + 1])
+        return found[: query["limit"]], len(found) > query["limit"]

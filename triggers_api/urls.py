@@ -12,7 +12,7 @@ from typing import Any
 
 from django.urls import URLPattern, path, re_path
 
-from triggers_api.views import firing, health, operating, records
+from triggers_api.views import firing, health, operating, records, triggers
 from triggers_api.views.base import NowhereView
 
 app_name = "triggers_api"
@@ -24,6 +24,10 @@ def _paths(route: str, view: Callable[..., Any], name: str) -> list[URLPattern]:
 
 
 urlpatterns = [
+    *_paths("triggers", triggers.TriggerListView.as_view(), "triggers"),
+    *_paths("triggers/<int:id>", triggers.TriggerView.as_view(), "trigger"),
+    *_paths("triggers/<int:id>/enable", triggers.EnableTriggerView.as_view(), "trigger-enable"),
+    *_paths("triggers/<int:id>/disable", triggers.DisableTriggerView.as_view(), "trigger-disable"),
     *_paths("fire", firing.FireView.as_view(), "fire"),
     *_paths("explain", firing.ExplainView.as_view(), "explain"),
     *_paths("occurrences", records.OccurrencesView.as_view(), "occurrences"),

@@ -53,6 +53,7 @@ class Trigger(PolymorphicModel):
     class Meta:
         verbose_name = _("trigger")
         verbose_name_plural = _("triggers")
+        permissions: ClassVar = [("enable_trigger", _("Can enable and disable triggers"))]
 
     def __str__(self) -> str:
         return self.name

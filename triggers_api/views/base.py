@@ -75,7 +75,7 @@ class NowhereView(TriggersView):
         raise NotFound
 
 
-def url(request: Request, name: str, id: UUID) -> str:
+def url(request: Request, name: str, id: UUID | int) -> str:
     """The path of the resource wherever the API is mounted; without a host, which proxies change."""
     namespace = request.resolver_match.namespace  # type: ignore[union-attr]  # this request was resolved
     return reverse(f"{namespace}:{name}", kwargs={"id": id})

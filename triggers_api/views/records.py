@@ -37,13 +37,18 @@ class ListView(TriggersView):
         raise NotImplementedError
 
     def get(self, request: Request) -> Response:
-        shown, has_more = self.query_class.read(request).page(self.rows())
+        query = self.query_class.read(request)
+        shown, has_more = query.page(self.rows())
         return Response(
             {
-                "next": _next(request, shown[-1].pk) if has_more else None,
-                "results": self.serializer_class(shown, many=True).data,
+                "next": _next(request, query.cursor_of(shown[-1])) if has_more else None,
+                "results": self.tell(shown),
             }
         )
+
+    def tell(self, shown: list[Any]) -> Any:
+        """The rows of the page in JSON."""
+        return self.serializer_class(shown, many=True).data
 
 
 class OccurrencesView(ListView):
@@ -119,8 +124,8 @@ def tell_run(request: Request, run: Run) -> Any:
     return RunSerializer(run, context={"may_see_context": may_see_context(request, run.occurrence)}).data
 
 
-def _next(request: Request, cursor: Any) -> str:
+def _next(request: Request, cursor: str) -> str:
     """The path of the next page, without a host, which proxies change."""
     query = request.query_params.copy()
-    query["cursor"] = str(cursor)
+    query["cursor"] = cursor
     return f"{request.path}?{query.urlencode()}"

@@ -1,0 +1,174 @@
+"""To set triggers up: what should happen, told and changed as a whole, under an entity tag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.http import Http404
+from django.utils.http import parse_etags
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from triggers import clock
+from triggers.enabling import disable, enable, refuse_incomplete
+from triggers.loading import load, rows
+from triggers.models import Trigger
+from triggers_api import history
+from triggers_api.definitions import etag, load_components
+from triggers_api.errors import Problem
+from triggers_api.permissions import MayConfigure, MayEnable
+from triggers_api.queries import TriggerQuery
+from triggers_api.serializers.definitions import TriggerSerializer
+from triggers_api.serializers.firing import NothingSerializer
+from triggers_api.views.base import TriggersView, url
+from triggers_api.views.records import ListView
+
+
+class TriggerListView(ListView):
+    """Triggers with all that they are made of; and to make new ones, which are not enabled yet."""
+
+    permission_classes = [MayConfigure]
+    query_class = TriggerQuery
+
+    def rows(self) -> QuerySet[Trigger]:
+        return rows(Trigger, clock.alias())
+
+    def tell(self, shown: list[Trigger]) -> Any:
+        triggers = _of_their_classes(shown)
+        load_components(triggers)
+        return [_told(trigger) for trigger in triggers]
+
+    def post(self, request: Request) -> Response:
+        with _one_name(request), transaction.atomic(using=clock.alias()):
+            trigger = _saved(TriggerSerializer(data=request.data))
+            history.log(request, trigger, history.ADDED, "Added over HTTP.")
+        return _answer(request, trigger, 201)
+
+
+class TriggerView(TriggersView):
+    """One trigger. With If-Match, it is changed only if it is still as it was read."""
+
+    permission_classes = [MayConfigure]
+
+    def get(self, request: Request, id: int) -> Response:
+        told = _told(_find(id))
+        tag = etag(told)
+        if tag in parse_etags(request.headers.get("If-None-Match", "").replace("W/", "")):
+            return Response(status=304, headers={"ETag": tag})
+        return Response(told, headers={"ETag": tag})
+
+    def put(self, request: Request, id: int) -> Response:
+        """The trigger is as the body says: what is left out has its default, lists that are left out are empty."""
+        return self._change(request, id, partial=False)
+
+    def patch(self, request: Request, id: int) -> Response:
+        """What the body names is changed; a list that it names is replaced as a whole."""
+        return self._change(request, id, partial=True)
+
+    def delete(self, request: Request, id: int) -> Response:
+        """Runs that have not ended end with the code trigger_deleted; their records stay."""
+        with transaction.atomic(using=clock.alias()):
+            trigger = _locked(request, id)
+            history.log(request, trigger, history.DELETED, "Deleted over HTTP.")
+            trigger.delete()
+        return Response(status=204)
+
+    def _change(self, request: Request, id: int, *, partial: bool) -> Response:
+        with _one_name(request, id, partial), transaction.atomic(using=clock.alias()):
+            trigger = _locked(request, id)
+            before = etag(_told(trigger))
+            trigger = _saved(TriggerSerializer(trigger, data=request.data, partial=partial))
+            if trigger.is_enabled:
+                refuse_incomplete(trigger)
+            if etag(_told(trigger)) != before:
+                history.log(request, trigger, history.CHANGED, "Changed over HTTP.")
+        return _answer(request, trigger, 200)
+
+
+class SwitchView(TriggersView):
+    """Takes a POST without a body."""
+
+    permission_classes = [MayEnable]
+    is_enabled: ClassVar[bool]
+
+    def post(self, request: Request, id: int) -> Response:
+        NothingSerializer(data=request.data).is_valid(raise_exception=True)
+        with transaction.atomic(using=clock.alias()):
+            was_enabled = _locked(request, id).is_enabled
+            trigger = enable(id) if self.is_enabled else disable(id)
+            if trigger.is_enabled != was_enabled:
+                message = "Enabled over HTTP." if self.is_enabled else "Disabled over HTTP."
+                history.log(request, trigger, history.CHANGED, message)
+        return _answer(request, trigger, 200)
+
+
+class EnableTriggerView(SwitchView):
+    """Events start the trigger from now on. One without an event or an action is refused."""
+
+    is_enabled = True
+
+
+class DisableTriggerView(SwitchView):
+    """Events do not start the trigger any more, and its runs under way end before their next step."""
+
+    is_enabled = False
+
+
+def _find(id: int) -> Trigger:
+    found = _of_their_classes(rows(Trigger, clock.alias()).filter(pk=id))
+    if not found:
+        raise Http404
+    return found[0]
+
+
+def _locked(request: Request, id: int) -> Trigger:
+    """The trigger, nobody else changing it until the transaction ends. Refuses one that has changed since If-Match."""
+    if not rows(Trigger, clock.alias()).select_for_update().filter(pk=id):
+        raise Http404
+    trigger = _find(id)
+    expected = request.headers.get("If-Match")
+    if expected is not None and expected.strip() != "*" and etag(_told(trigger)) not in parse_etags(expected):
+        detail = "The trigger has changed since it was read. Read it again, and send its ETag of now as If-Match."
+        raise Problem(412, "precondition_failed", detail)
+    return trigger
+
+
+def _of_their_classes(bases: Sequence[Trigger] | QuerySet[Trigger]) -> list[Trigger]:
+    """The triggers as what they are; as plain triggers where their class is not installed."""
+    keys = [base.pk for base in bases]
+    found, missing = load(rows(Trigger, clock.alias()).filter(pk__in=keys))
+    by_key = {trigger.pk: trigger for trigger in (*missing, *found)}
+    return [by_key[key] for key in keys if key in by_key]
+
+
+def _saved(serializer: TriggerSerializer) -> Trigger:
+    serializer.is_valid(raise_exception=True)
+    trigger: Trigger = serializer.save()
+    return trigger
+
+
+@contextmanager
+def _one_name(request: Request, id: int | None = None, partial: bool = False) -> Iterator[None]:
+    """A name that another request takes meanwhile is refused as one that was taken before."""
+    try:
+        yield
+    except IntegrityError:
+        trigger = None if id is None else _find(id)
+        TriggerSerializer(trigger, data=request.data, partial=partial).is_valid(raise_exception=True)
+        raise
+
+
+def _told(trigger: Trigger) -> Any:
+    return TriggerSerializer().to_representation(trigger)
+
+
+def _answer(request: Request, trigger: Trigger, status: int) -> Response:
+    told = _told(trigger)
+    headers = {"ETag": etag(told)}
+    if status == 201:
+        headers["Location"] = url(request, "trigger", trigger.pk)
+    return Response(told, status=status, headers=headers)
