@@ -31,7 +31,7 @@ def test_the_endpoints_are_those_that_there_are() -> None:
         if route.endswith("/"):
             methods = [name for name in ("get", "post", "put", "patch", "delete") if hasattr(_class(view), name)]
             assert methods, route
-            endpoints |= {(name.upper(), route.replace("<uuid:id>", "{id}")) for name in methods}
+            endpoints |= {(name.upper(), re.sub(r"<\w+:(\w+)>", r"{\1}", route)) for name in methods}
 
     assert set(re.findall(r"^\| ([A-Z]+) `([^`]+)`", PAGE, re.MULTILINE)) == endpoints
 
@@ -48,6 +48,8 @@ def test_the_errors_are_those_that_there_are() -> None:
     refused = {kind.code for kind in _subclasses(exceptions.FiringRefused)} - {"user_invalid"}
     expected += [("422" if code == "key_conflict" else "400", code) for code in refused]
     expected += [("400", "body_invalid"), ("400", "query_invalid")]
+    incomplete = exceptions.TriggerIncomplete
+    expected += [("409", kind.code) for kind in (incomplete, *incomplete.__subclasses__())]
 
     listed = re.findall(r"^\| (\d{3}) \| `(\w+)`", PAGE, re.MULTILINE)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.db import models, router, transaction
@@ -40,6 +40,7 @@ class Activity(PolymorphicModel):
         verbose_name = _("activity")
         verbose_name_plural = _("activities")
         unique_together = (("trigger", "user"),)
+        permissions: ClassVar = [("reset_activity", _("Can let triggers act on users anew"))]
 
     class Cancel(Exception):
         """Raised by an action that declines: the trigger did not act on the user, nothing is counted."""

@@ -58,6 +58,7 @@ class Occurrence(models.Model):
         verbose_name_plural = _("occurrences")
         permissions: ClassVar = [
             ("fire_event", _("Can fire events")),
+            ("fire_event_to_all", _("Can fire events to everybody")),
             ("explain_event", _("Can ask what an event would do")),
             ("view_context", _("Can see contexts and the details of errors")),
         ]
