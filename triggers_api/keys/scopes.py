@@ -27,7 +27,7 @@ def _scope(about: StrOrPromise, *codenames: str) -> Scope:
 
 SCOPES: Final[dict[str, Scope]] = {
     "fire": _scope(_("fire events for named users"), "fire_event"),
-    "fire:all": _scope(_("with fire: for all users"), "fire_event_to_all"),
+    "fire:all": _scope(_("fire events for all users; needs fire, too"), "fire_event_to_all"),
     "explain": _scope(_("ask what an event would do"), "explain_event"),
     "triggers:read": _scope(_("read triggers"), "view_trigger"),
     "triggers:write": _scope(
@@ -41,7 +41,7 @@ SCOPES: Final[dict[str, Scope]] = {
     "runs:read": _scope(_("read occurrences, runs and activities"), "view_occurrence", "view_run", "view_activity"),
     "runs:operate": _scope(_("cancel, retry and replay runs"), "operate_run"),
     "activities:reset": _scope(_("reset activities"), "reset_activity"),
-    "context:read": _scope(_("with runs:read: contexts, and the messages of errors"), "view_context"),
+    "context:read": _scope(_("see contexts and the messages of errors"), "view_context"),
 }
 
 
