@@ -102,11 +102,20 @@ class MayRead(IsAuthenticated):
 
     def has_object_permission(self, request: Request, view: Any, obj: Occurrence | Run) -> bool:
         occurrence = obj if isinstance(obj, Occurrence) else obj.occurrence
-        if occurrence.fired_by_id == request.user.pk:
+        if _fired(request, occurrence):
             return True
         return is_permitted(request, f"triggers.view_{obj._meta.model_name}")
 
 
 def may_see_context(request: Request, occurrence: Occurrence) -> bool:
     """Whether the context, and what errors say of it, may be told: to who sent it, and by permission."""
-    return occurrence.fired_by_id == request.user.pk or is_permitted(request, "triggers.view_context")
+    return _fired(request, occurrence) or is_permitted(request, "triggers.view_context")
+
+
+def _fired(request: Request, occurrence: Occurrence) -> bool:
+    """Whether the caller fired it, and comes with credentials that are good for that."""
+    if occurrence.fired_by_id != request.user.pk:
+        return False
+    return bool(getattr(request.auth, "permits", _everything)(MayFire.permission)) and may_fire_type(
+        request, occurrence.type
+    )

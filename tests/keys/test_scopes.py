@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 
 from tests.api.problems import assert_problem, database, problem
 from tests.keys.conftest import MakeKey, client_of
+from triggers import fire
 from triggers.models import Trigger
 from triggers_api.keys.models import ApiKey
 from triggers_api.keys.scopes import SCOPES
@@ -94,3 +95,34 @@ def test_the_refusal_names_what_is_missing(make_key: MakeKey) -> None:
     assert_problem(
         response, problem(403, "permission_denied", "To list runs you need the permission triggers.view_run.")
     )
+
+
+@pytest.mark.parametrize(
+    ("scopes", "event_types", "status", "may_see_context"),
+    [
+        (["fire"], [], 200, True),
+        (["fire"], [EVENT], 200, True),
+        (["fire"], ["probe.ProbeEvent"], 403, False),
+        (["explain"], [], 403, False),
+        (["runs:read"], [], 200, False),
+        (["runs:read", "context:read"], [], 200, True),
+    ],
+)
+def test_what_its_user_fired_is_told_to_a_key_that_is_good_for_firing_or_reading_it(
+    make_key: MakeKey,
+    shop: User,
+    anna: User,
+    trigger: Trigger,
+    scopes: list[str],
+    event_types: list[str],
+    status: int,
+    may_see_context: bool,
+) -> None:
+    occurrence = fire(EVENT, users=anna, context={"task_id": 1}, fired_by=shop)
+    client = client_of(make_key(*scopes, event_types=event_types))
+
+    response = client.get(f"/api/v1/occurrences/{occurrence.pk}/")
+
+    assert response.status_code == status
+    assert client.get(f"/api/v1/runs/{occurrence.runs.get().pk}/").status_code == status
+    assert (response.json().get("context") == {"task_id": 1}) is may_see_context
