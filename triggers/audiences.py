@@ -1,10 +1,11 @@
-"""To whom an event happened: users named one by one, or a queryset."""
+"""To whom an event happened: users named one by one, a queryset, or an audience that has a name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import EmptyResultSet, ValidationError
@@ -12,8 +13,12 @@ from django.db.models import Model, QuerySet
 from django.utils.module_loading import import_string
 
 from triggers import conf
-from triggers.evaluation import users
-from triggers.exceptions import AudienceInvalid, AudienceUnknown, UserInvalid
+from triggers.evaluation import guarded, is_outage, users
+from triggers.exceptions import AudienceError, AudienceInvalid, AudienceUnknown, UserInvalid
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 #: The audience that is built in.
 EVERYBODY: Final = "all"
@@ -64,7 +69,17 @@ class QueriedUsers:
             return []
 
 
-Audience = NamedUsers | QueriedUsers
+class NamedAudience:
+    """Everybody in the audience of that name, read on a worker."""
+
+    def __init__(self, name: str) -> None:
+        self.name: Final = _known(name)
+
+    def as_json(self) -> Any:
+        return {"audience": self.name}
+
+
+Audience = NamedUsers | QueriedUsers | NamedAudience
 
 
 def audience_names() -> list[str]:
@@ -76,14 +91,35 @@ def queryset_of(name: str, using: str) -> QuerySet[Any]:
     """
     The users of the audience of that name.
 
-    Raises AudienceUnknown, and whatever the project's callable raises; TypeError if it answers no queryset of users.
+    Raises AudienceUnknown, and AudienceError if the project's callable raises or answers no queryset of users.
     """
-    if name == EVERYBODY:
+    if _known(name) == EVERYBODY:
         return users(using)
-    queryset = import_string(conf.audiences()[_known(name)])()
-    if not (isinstance(queryset, QuerySet) and issubclass(queryset.model, get_user_model())):
-        raise TypeError(f"The audience “{name}” must be a queryset of users, not {type(queryset).__name__}.")
+    queryset = _readable(name, lambda: import_string(conf.audiences()[name])(), using)
+    if not isinstance(queryset, QuerySet) or not issubclass(queryset.model, get_user_model()):
+        raise AudienceError(f"The audience “{name}” is no queryset of users, but {type(queryset).__name__}.")
     return queryset.using(using)
+
+
+def keys_in(name: str, using: str, *, limit: int, after: Any = None) -> list[Any]:
+    """
+    The first primary keys of the audience's users, or the first ``after`` that one, each once, in their order.
+
+    Raises AudienceUnknown and AudienceError.
+    """
+    queryset = filterable(queryset_of(name, using), using)
+    if after is not None:
+        queryset = queryset.filter(pk__gt=after)
+    keys = queryset.order_by("pk").values_list("pk", flat=True).distinct()[:limit]
+    return _readable(name, lambda: list(keys), using)
+
+
+def filterable(queryset: QuerySet[Any], using: str) -> QuerySet[Any]:
+    """The same users by a queryset that takes further filters: one that was cut, combined or ranked takes none."""
+    query = queryset.query
+    if query.is_sliced or query.combinator or query.distinct or query.where.contains_over_clause:
+        return users(using).filter(pk__in=queryset.values("pk"))
+    return queryset
 
 
 def audience_of(named: Any, audience: str | None, using: str) -> Audience:
@@ -94,10 +130,10 @@ def audience_of(named: Any, audience: str | None, using: str) -> Audience:
     """
     if (named is None) == (audience is None):
         raise AudienceInvalid("Give either users or an audience" + (", not both." if audience is not None else "."))
-    return named_users(named, using) if audience is None else QueriedUsers(queryset_of(audience, using), using)
+    return _audience_of_users(named, using) if audience is None else NamedAudience(audience)
 
 
-def named_users(named: Any, using: str) -> NamedUsers | QueriedUsers:
+def _audience_of_users(named: Any, using: str) -> NamedUsers | QueriedUsers:
     """
     The audience meant by a user, a primary key, an iterable of either, or a queryset of users.
 
@@ -110,6 +146,16 @@ def named_users(named: Any, using: str) -> NamedUsers | QueriedUsers:
     if isinstance(named, Iterable) and not isinstance(named, str | bytes | Model):
         return NamedUsers(named, using)
     return NamedUsers([named], using)
+
+
+def _readable(name: str, read: Callable[[], Result], using: str) -> Result:
+    try:
+        return guarded(read, using)
+    except Exception as error:
+        if is_outage(error, using):
+            raise
+        logger.warning("The audience %s could not be read", name, exc_info=error)
+        raise AudienceError(f"The audience “{name}” could not be read: {type(error).__name__}.") from error
 
 
 def _known(name: Any) -> str:

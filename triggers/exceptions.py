@@ -2,11 +2,12 @@
 Every error that dj-triggers raises on purpose.
 
     TriggersError
-    ├── FiringRefused           what was passed to fire() cannot be accepted; nothing was written
+    ├── FiringRefused           what was passed to fire() or explain() cannot be accepted; nothing was written
     │   ├── UnknownEventType
     │   ├── UserInvalid
     │   ├── AudienceInvalid
     │   ├── AudienceUnknown
+    │   ├── AudienceError
     │   ├── ContextInvalid
     │   │   └── ContextKeyReserved
     │   ├── TimingInvalid
@@ -34,10 +35,10 @@ class TriggersError(Exception):
 
 
 class FiringRefused(TriggersError):
-    """The call of ``fire`` cannot be accepted as it is. Nothing was written."""
+    """The call of ``fire`` or ``explain`` cannot be accepted as it is. Nothing was written."""
 
     code = "firing_refused"
-    #: The argument of ``fire`` that is wrong.
+    #: The argument that is wrong.
     argument: ClassVar[str] = ""
 
 
@@ -66,6 +67,16 @@ class AudienceUnknown(FiringRefused):
     """No audience has this name."""
 
     code = "audience_unknown"
+    argument = "audience"
+
+
+class AudienceError(FiringRefused):
+    """
+    The named audience could not be read. ``fire`` does not raise it: the audience is read on a worker, which notes it
+    in ``Occurrence.matches``.
+    """
+
+    code = "audience_error"
     argument = "audience"
 
 

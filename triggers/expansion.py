@@ -2,11 +2,13 @@
 From an audience to runs: at once for users who were named, on a worker for querysets and long lists.
 
 Querysets and long lists are read where the event is fired, in the caller's transaction, and kept as chunks of
-keys; ``expand`` turns each chunk into runs exactly once.
+keys; ``expand`` turns each chunk into runs exactly once. A named audience is read on the worker, part by part, by a
+cursor that is saved with the runs.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,12 +21,24 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from triggers import clock, engines
-from triggers.audiences import NamedUsers, QueriedUsers, stored_key, user_key
+from triggers.audiences import (
+    Audience,
+    NamedAudience,
+    NamedUsers,
+    QueriedUsers,
+    filterable,
+    keys_in,
+    stored_key,
+    user_key,
+)
 from triggers.context import decode
-from triggers.evaluation import excluded, guarded, passing, users
-from triggers.handover import next_handover_at
-from triggers.loading import Definition, load, rows
+from triggers.evaluation import excluded, guarded, is_outage, passing, users
+from triggers.exceptions import AudienceError, AudienceUnknown
+from triggers.handover import backoff, next_handover_at
+from triggers.loading import Definition, load, load_definitions, rows
 from triggers.models import AudienceChunk, Event, Occurrence, Run
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,7 +65,7 @@ def named_runs(match: Match, audience: NamedUsers, *, using: str, evaluate: bool
     if not evaluate:
         return runs
     decisions = excluded(match.definition, audience.known, using)
-    undecided = set(_unproven_users(match, using, decisions)) if decisions else set()
+    undecided = set(_unproven_users(match.event.trigger_id, using, decisions)) if decisions else set()
     for run in runs:
         decision = decisions.get(run.user_id)
         if decision and run.user_id not in undecided:
@@ -64,52 +78,114 @@ def named_runs(match: Match, audience: NamedUsers, *, using: str, evaluate: bool
     return runs
 
 
-def write_chunks(match: Match, audience: NamedUsers | QueriedUsers, using: str) -> list[UUID]:
-    """The keys of the audience whom the queryset conditions let through, as chunks; the ids of those."""
-    chunk_ids: list[UUID] = []
-    for keys in _in_chunks(_passing_keys(match, audience, using)):
-        chunk = AudienceChunk(
-            occurrence=match.occurrence,
-            event_id=match.event.pk,
-            trigger_id=match.event.trigger_id,
-            engine=match.engine,
-            user_keys=[stored_key(key) for key in keys],
-            due_at=match.due_at,
-            next_handover_at=next_handover_at(None, match.now),
-        )
-        chunk.save(using=using, force_insert=True)
-        chunk_ids.append(chunk.pk)
-    return chunk_ids
-
-
-def expand(chunk_id: UUID) -> int:
+def write_chunks(match: Match, audience: Audience, using: str) -> list[UUID]:
     """
-    Turn the chunk into runs, in one transaction, and hand them to their engine once it has committed.
+    The keys of the audience whom the queryset conditions let through, as chunks; the ids of those.
 
-    Returns how many runs there are now; 0 if the chunk was done before or is in another worker's hands.
+    A named audience is one chunk, which the worker reads.
+    """
+    if isinstance(audience, NamedAudience):
+        return [_write_chunk(match, using, audience=audience.name)]
+    return [
+        _write_chunk(match, using, user_keys=[stored_key(key) for key in keys])
+        for keys in _in_chunks(_passing_keys(match, audience, using))
+    ]
+
+
+def _write_chunk(match: Match, using: str, **whom: Any) -> UUID:
+    chunk = AudienceChunk(
+        occurrence=match.occurrence,
+        event_id=match.event.pk,
+        trigger_id=match.event.trigger_id,
+        engine=match.engine,
+        due_at=match.due_at,
+        next_handover_at=next_handover_at(None, match.now),
+        **whom,
+    )
+    chunk.save(using=using, force_insert=True)
+    return chunk.pk
+
+
+def expand(chunk_id: UUID) -> bool:
+    """
+    Turn the chunk, or the next part of its named audience, into runs, in one transaction; hand them to their engine
+    once it has committed.
+
+    Returns whether there is more of it: the caller hands it over again then, and the sweep does if that is lost. A
+    chunk that was done before is left alone.
     """
     using = clock.alias()
     now = clock.Clock(using).now()
     with transaction.atomic(using=using):
         waiting = AudienceChunk.objects.using(using).filter(pk=chunk_id, done_at=None)
-        # The update comes first: it locks the row on every database, so that the chunk is expanded once.
+        # The update comes first: it locks the row on every database, so that each part is expanded once.
         if not waiting.update(done_at=now, next_handover_at=None):
-            return 0
+            return False
         chunk = AudienceChunk.objects.using(using).select_related("occurrence").get(pk=chunk_id)
         found, _missing = load(rows(Event, using).filter(pk=chunk.event_id))
         if not found:
-            return 0
+            return False
         event = found[0]
-        keys = [user_key(key) for key in chunk.user_keys]
-        known = users(using).filter(pk__in=keys).values_list("pk", flat=True)
-        runs = [_pending_run(chunk.occurrence, event, chunk.engine, key, chunk.due_at, now) for key in set(known)]
+        keys, cursor = _next_of_audience(chunk, using) if chunk.audience else (_known_keys(chunk, using), None)
+        runs = [_pending_run(chunk.occurrence, event, chunk.engine, key, chunk.due_at, now) for key in keys]
         Run.objects.using(using).bulk_create(runs, ignore_conflicts=True)
-        AudienceChunk.objects.using(using).filter(pk=chunk_id).update(user_keys=[])
+        changes: dict[str, Any] = {"user_keys": [], "cursor": cursor}
+        if cursor is not None:
+            # The pause grows with the times that the sweep had to help, as for runs.
+            changes |= {"done_at": None, "next_handover_at": now + backoff(chunk.handovers)}
+        AudienceChunk.objects.using(using).filter(pk=chunk_id).update(**changes)
         announce(event, runs, chunk.occurrence)
         engine = engines.get(chunk.engine)
         run_ids = [run.pk for run in runs]
         transaction.on_commit(partial(engine.start, run_ids, chunk.due_at), using=using, robust=True)
-    return len(runs)
+    return cursor is not None
+
+
+def _known_keys(chunk: AudienceChunk, using: str) -> list[Any]:
+    keys = [user_key(key) for key in chunk.user_keys]
+    known = set(users(using).filter(pk__in=keys).values_list("pk", flat=True))
+    return [key for key in keys if key in known]
+
+
+def _next_of_audience(chunk: AudienceChunk, using: str) -> tuple[list[Any], Any]:
+    """
+    Those of the audience's next users whom the queryset conditions let through, and the last key that was read; None
+    for it ends the audience, also where it cannot be read any further: the occurrence says why then.
+    """
+    definition = load_definitions({chunk.trigger_id}, using).get(chunk.trigger_id)
+    if definition is None:
+        _note(chunk, "component_missing", "The class of the trigger is not installed.", using)
+        return [], None
+    try:
+        after = None if chunk.cursor is None else user_key(chunk.cursor)
+        keys = keys_in(chunk.audience, using, limit=AudienceChunk.SIZE, after=after)
+        let_through = set(_let_through(definition, users(using).filter(pk__in=keys), using))
+    except (AudienceUnknown, AudienceError) as error:
+        _note(chunk, AudienceError.code, str(error), using)
+        return [], None
+    except Exception as error:
+        if is_outage(error, using):
+            raise
+        logger.warning("The audience of event %s could not be filtered", chunk.event_id, exc_info=error)
+        _note(chunk, *condition_raised(error), using)
+        return [], None
+    cursor = stored_key(keys[-1]) if len(keys) == AudienceChunk.SIZE else None
+    return [key for key in keys if key in let_through], cursor
+
+
+def condition_raised(error: Exception) -> tuple[str, str]:
+    """What is noted of a configured event whose audience a condition did not filter, as a code and a sentence."""
+    return "condition_error", f"A condition raised {type(error).__name__} when the audience was read."
+
+
+def _note(chunk: AudienceChunk, code: str, detail: str, using: str) -> None:
+    """Say of the configured event in the occurrence why no further runs come of it."""
+    # Locked: chunks of other events of the occurrence may be noting theirs.
+    occurrence = Occurrence.objects.using(using).select_for_update().get(pk=chunk.occurrence_id)
+    for note in occurrence.matches:
+        if note["event"] == chunk.event_id:
+            note |= {"code": code, "detail": detail}
+    occurrence.save(using=using, update_fields=["matches"])
 
 
 def announce(event: Event, runs: Sequence[Run], occurrence: Occurrence) -> None:
@@ -137,10 +213,14 @@ def _pending_run(
 
 def _passing_keys(match: Match, audience: NamedUsers | QueriedUsers, using: str) -> Iterator[Any]:
     for candidates in _candidates(audience, using):
-        let_through = guarded(partial(passing, match.definition, candidates), using)
-        yield from _keys(let_through)
-        if match.definition.conditions:
-            yield from _keys(candidates.filter(pk__in=_unproven_users(match, using)))
+        yield from _let_through(match.definition, candidates, using)
+
+
+def _let_through(definition: Definition, candidates: QuerySet[Any], using: str) -> Iterator[Any]:
+    """The keys of those whom the conditions let through, and of those for whom only the worker can tell."""
+    yield from _keys(guarded(partial(passing, definition, candidates), using))
+    if definition.conditions:
+        yield from _keys(candidates.filter(pk__in=_unproven_users(definition.trigger.pk, using)))
 
 
 def _candidates(audience: NamedUsers | QueriedUsers, using: str) -> Iterator[QuerySet[Any]]:
@@ -148,25 +228,20 @@ def _candidates(audience: NamedUsers | QueriedUsers, using: str) -> Iterator[Que
         for keys in _in_chunks(iter(audience.keys)):
             yield users(using).filter(pk__in=keys)
         return
-    query = audience.queryset.query
-    if query.is_sliced or query.combinator or query.distinct:
-        # Such a queryset takes no further filter.
-        yield users(using).filter(pk__in=audience.queryset.values("pk"))
-    else:
-        yield audience.queryset
+    yield filterable(audience.queryset, using)
 
 
 def _keys(candidates: QuerySet[Any]) -> Iterator[Any]:
     return candidates.order_by().values_list("pk", flat=True).iterator(chunk_size=AudienceChunk.SIZE)
 
 
-def _unproven_users(match: Match, using: str, among: Iterable[Any] | None = None) -> QuerySet[Any, Any]:
+def _unproven_users(trigger_id: int, using: str, among: Iterable[Any] | None = None) -> QuerySet[Any, Any]:
     """
     Users with a run of the trigger that is counted already and may yet give its place back.
 
     Whether a limit holds for them is the worker's to decide, under the lock.
     """
-    runs = Run.objects.using(using).unproven().filter(trigger_id=match.event.trigger_id)
+    runs = Run.objects.using(using).unproven().filter(trigger_id=trigger_id)
     if among is not None:
         runs = runs.filter(user_id__in=list(among))
     return runs.values_list("user_id", flat=True)

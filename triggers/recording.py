@@ -23,7 +23,7 @@ from triggers.context import canonical, encode
 from triggers.evaluation import guarded, is_outage
 from triggers.exceptions import KeyConflict, KeyInvalid, TimingInvalid
 from triggers.execution import current_step
-from triggers.expansion import Match, announce, named_runs, write_chunks
+from triggers.expansion import Match, announce, condition_raised, named_runs, write_chunks
 from triggers.loading import load, load_definitions, rows
 from triggers.models import AudienceChunk, Event, Occurrence, Run
 from triggers.registry import label
@@ -276,10 +276,8 @@ def _write_audience(
             if is_outage(error, using):
                 raise
             logger.warning("The audience of event %s could not be read", match.event.pk, exc_info=error)
-            notes[match.event.pk] |= {
-                "code": "condition_error",
-                "detail": f"A condition raised {type(error).__name__} when the audience was read.",
-            }
+            code, detail = condition_raised(error)
+            notes[match.event.pk] |= {"code": code, "detail": detail}
             occurrence.save(using=using, update_fields=["matches"])
     return written
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 
@@ -16,15 +18,16 @@ def wait_for_more_runs_than(number: int) -> None:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("whom", [{"users": User.objects.all()}, {"audience": "all"}], ids=["queryset", "named"])
 def test_every_user_of_a_large_audience_is_served_once_though_the_worker_is_killed(
-    start_worker: StartWorker,
+    whom: dict[str, Any], start_worker: StartWorker
 ) -> None:
     people(AUDIENCE)
     people(1_000, prefix="somebody else")
     a_trigger(BulkEffectAction(), conditions=[UsernameCondition(prefix="person")])
     worker = start_worker()
 
-    fire("probe.ProbeEvent", users=User.objects.all())
+    fire("probe.ProbeEvent", **whom)
     for expanded in (AUDIENCE // 20, AUDIENCE // 2):
         wait_for_more_runs_than(expanded)
         worker.kill()

@@ -20,7 +20,7 @@ from tests.servers.brokers import point_this_process_at
 from triggers import fire
 from triggers.engines.celery import CeleryEngine
 from triggers.ids import uuid7
-from triggers.models import ActionCountCondition, Occurrence, Run
+from triggers.models import ActionCountCondition, AudienceChunk, Occurrence, Run
 from triggers.tasks import handle_event
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +69,12 @@ class TestAlwaysEager:
         current_app.conf.task_always_eager = True
         yield
         current_app.conf.task_always_eager = False
+
+    def test_a_named_audience_is_read_to_its_end(self, ada, bob, monkeypatch):
+        monkeypatch.setattr(AudienceChunk, "SIZE", 1)
+        a_trigger(RecordEffectAction())
+        fire(ProbeEvent, audience="all")
+        assert effects() == {"effect": 2}
 
     def test_delays_waits_and_pauses_are_passed_over(self, ada, tmp_path):
         event = ProbeEvent(delay=timedelta(days=1))

@@ -279,8 +279,8 @@ def test_a_queryset_is_filtered_at_once_and_expanded_on_a_worker(ada, bob):
     assert occurrence.runs.count() == 0
     chunk = AudienceChunk.objects.get()
     assert chunk.user_keys == [ada.pk]
-    assert expand(chunk.pk) == 1
-    assert expand(chunk.pk) == 0
+    for _ in range(2):
+        assert not expand(chunk.pk)
     assert [run.user for run in occurrence.runs.all()] == [ada]
 
 

@@ -44,13 +44,14 @@ REASONS: Final[Mapping[str, StrOrPromise]] = {
 
 #: Why a configured event started nothing, or the whole occurrence, where it is no reason that runs have too.
 _NOT_STARTED: Final[Mapping[str, StrOrPromise]] = {
+    "audience_error": gettext_lazy("its audience could not be read"),
     "delay_too_long": gettext_lazy("the delay leads beyond the last date there is"),
     "depth_exceeded": gettext_lazy("too many events fired one another in a row"),
     "event_error": gettext_lazy("the event could not tell whether this concerns it"),
     "event_not_concerned": gettext_lazy("the event is set up to leave this out"),
 }
 #: With these codes, what was recorded says more than the words here.
-_WITH_DETAIL: Final = {"component_missing", "condition_error", "depth_exceeded", "event_error"}
+_WITH_DETAIL: Final = {"audience_error", "component_missing", "condition_error", "depth_exceeded", "event_error"}
 
 
 def reason_for_code(code: str) -> str:

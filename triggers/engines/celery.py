@@ -126,8 +126,12 @@ def advance(run_ids: list[str]) -> None:
 
 @shared_task(name="triggers.expand", acks_late=True, ignore_result=True)
 def expand(chunk_id: str) -> None:
-    """Turn one audience chunk into runs."""
-    expand_chunk(UUID(chunk_id))
+    """Turn one audience chunk into runs, or the next part of it, and publish that there is more."""
+    id = UUID(chunk_id)
+    while expand_chunk(id):
+        if not _is_eager():
+            engines.get(CeleryEngine.name).expand([id])
+            return
 
 
 @shared_task(name="triggers.sweep", ignore_result=True)

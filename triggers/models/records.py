@@ -72,7 +72,10 @@ class Occurrence(models.Model):
 
 
 class AudienceChunk(models.Model):
-    """Up to a thousand users to whom an event happened and who have no runs yet; a worker makes them."""
+    """
+    Users to whom an event happened and who have no runs yet; a worker makes them: up to a thousand by their keys, or
+    those of a named audience who come after the cursor.
+    """
 
     SIZE: ClassVar[int] = 1000
     MAX_NAME_LENGTH: ClassVar[int] = 64
@@ -82,7 +85,10 @@ class AudienceChunk(models.Model):
     event = _past_reference("triggers.Event")
     trigger = _past_reference("triggers.Trigger")
     engine = models.CharField(max_length=16)
-    user_keys = models.JSONField()
+    user_keys = models.JSONField(default=list)
+    audience = models.CharField(max_length=MAX_NAME_LENGTH, blank=True, default="", db_default="")
+    #: The last key of the audience that was read.
+    cursor = models.JSONField(null=True)
     due_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)
     next_handover_at = models.DateTimeField(null=True)

@@ -80,7 +80,8 @@ def run_triggers(*, after: timedelta = timedelta()) -> list[Run]:
     """
     using = clock.alias()
     for chunk_id in AudienceChunk.objects.using(using).filter(done_at=None).values_list("pk", flat=True):
-        expand(chunk_id)
+        while expand(chunk_id):
+            pass
     until = clock.Clock(using).now() + after
     moved = list(_due(until, using).values_list("pk", flat=True))
     now = None

@@ -1,3 +1,5 @@
+from unittest import mock
+
 from tests.compat.projects.notes.models import SomethingHappenedEvent
 from tests.compat.projects.notes.scenes import a_trigger, notes, perform_all
 from tests.compat.projects.uuid_users.models import Person
@@ -22,10 +24,16 @@ def play() -> None:
     event.fire_single(bob.pk, text="single")
     perform_all()
 
-    assert sorted(notes()) == sorted(
-        [(str(ada.pk), text) for text in ("instance", "text", "queryset", "task")] + [(str(bob.pk), "single")]
-    )
-    assert dict(Activity.objects.values_list("user", "action_count")) == {ada.pk: 4, bob.pk: 1}
+    fire(SomethingHappenedEvent, audience="all", context={"text": "audience"})
+    chunk_id = AudienceChunk.objects.latest("pk").pk
+    with mock.patch.object(AudienceChunk, "SIZE", 1):
+        assert [expand(chunk_id) for _ in range(3)] == [True, True, False]
+    assert {run.user for run in Occurrence.objects.latest("pk").runs.all()} == {bob}
+    perform_all()
+
+    of_ada = [(str(ada.pk), text) for text in ("instance", "text", "queryset", "task")]
+    assert sorted(notes()) == sorted([*of_ada, (str(bob.pk), "single"), (str(bob.pk), "audience")])
+    assert dict(Activity.objects.values_list("user", "action_count")) == {ada.pk: 4, bob.pk: 2}
 
     ada.delete()
     assert set(Activity.objects.values_list("user", flat=True)) == {bob.pk}
