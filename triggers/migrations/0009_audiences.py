@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("triggers", "0007_records"),
+        ("triggers", "0008_permissions"),
     ]
 
     operations = [
