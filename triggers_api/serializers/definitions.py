@@ -99,7 +99,7 @@ class ComponentList(serializers.ListSerializer[Any]):
     def run_child_validation(self, data: Any) -> VariantSerializer:
         if not isinstance(data, dict) or "id" not in data:
             return self.child.delegate(data)
-        id = data["id"] if isinstance(data["id"], int) else -1
+        id = data["id"] if type(data["id"]) is int else -1  # true is no id
         if id not in self._components:
             self._refuse("component_unknown", data["id"])
         if id in self._taken:

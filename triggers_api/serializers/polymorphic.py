@@ -63,6 +63,16 @@ class VariantSerializer(Strict, StrictModelSerializer):
             names = list(super().get_field_names(declared_fields, info))
         return list(dict.fromkeys(["type", "id", *names, *declared_fields]))
 
+    def get_fields(self) -> dict[str, Any]:
+        """What is never told may be left out of a row that has it: it stays as it is."""
+        fields = super().get_fields()
+        if self.instance is not None:
+            for field in fields.values():
+                if field.write_only:
+                    field.required = False
+                    field.default = serializers.empty
+        return fields
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         model: Any = self.Meta.model
         instance = model() if self.instance is None else copy(self.instance)
@@ -71,7 +81,8 @@ class VariantSerializer(Strict, StrictModelSerializer):
         for name, value in given.items():
             setattr(instance, name, value)
         try:
-            instance.full_clean(exclude=columns - set(given), validate_unique=False)
+            instance.clean()
+            instance.validate_constraints(exclude=columns - set(given))
         except ModelInvalid as invalid:
             raise serializers.ValidationError(self._by_field(invalid)) from None
         return attrs
@@ -99,7 +110,7 @@ class PolymorphicSerializer(serializers.Serializer[Any]):
         "type_invalid": _("Write the name of a class, as in app.ClassName."),
         "type_unknown": _("There is no {kind} of the type “{type}”."),
         "type_immutable": _("This {kind} is of the type “{type}”, which cannot change."),
-        "type_not_permitted": _("This server does not let a {kind} of the type “{type}” be made over HTTP."),
+        "type_not_permitted": _("On this server no {kind} of the type “{type}” can be made over HTTP."),
     }
 
     @classmethod
