@@ -139,6 +139,8 @@ def _audience_of_users(named: Any, using: str) -> NamedUsers | QueriedUsers:
 
     Raises UserInvalid for a value that cannot be a user's primary key.
     """
+    if isinstance(named, NamedUsers):
+        return named
     if isinstance(named, QuerySet):
         if not issubclass(named.model, get_user_model()):
             raise UserInvalid(f"The queryset answers {named.model._meta.label}, not users.")

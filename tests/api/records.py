@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from tests.acceptance.scenario import a_trigger
 from tests.probe.models import ProbeEvent
 from triggers import fire
-from triggers.models import Action, Occurrence, Run
+from triggers.models import Action, Occurrence, Run, Trigger
 from triggers.running import advance
 
 
@@ -41,6 +41,16 @@ def run_as_json(run: Run, steps: list[dict[str, Any]] | None = None) -> dict[str
         "replay_of": run.replay_of_id and str(run.replay_of_id),
     }
     return body if steps is None else body | {"steps": steps}
+
+
+def run_counts(**counts: int) -> dict[str, int]:
+    """How many runs there are of each status."""
+    return dict.fromkeys(Run.Status.values, 0) | counts
+
+
+def match(trigger: Trigger) -> dict[str, Any]:
+    """What is told of the trigger's one event, that happened."""
+    return {"event": trigger.events.get().pk, "trigger": trigger.pk, "trigger_name": trigger.name}
 
 
 def performed_run(*actions: Action, user: User, **options: Any) -> Run:

@@ -11,9 +11,10 @@ from rest_framework.test import APIClient
 from tests.acceptance.scenario import a_trigger, people
 from tests.api.conftest import StartClient
 from tests.api.problems import assert_problem, problem
-from tests.api.records import moment, run_as_json
+from tests.api.records import match, moment, run_as_json
 from tests.probe.models import ProbeEvent, RecordEffectAction
 from triggers import fire
+from triggers.ids import first_uuid7
 from triggers.models import Activity, Occurrence, Run, Trigger
 from triggers.running import advance, cancel
 
@@ -48,6 +49,12 @@ def ids(*records: Occurrence | Run) -> list[str]:
     return [str(record.pk) for record in records]
 
 
+def made_at(record: Occurrence | Run, moment: datetime, field: str) -> None:
+    """The record was written then; its id was made half an hour before."""
+    id = first_uuid7(moment - timedelta(minutes=30))
+    type(record)._base_manager.filter(pk=record.pk).update(**{"id": id, field: moment})
+
+
 def test_runs_are_listed_newest_first(lister: APIClient, trigger: Trigger) -> None:
     first, second = fire(TYPE, users=people(2)).runs.order_by("pk")
 
@@ -66,31 +73,26 @@ def test_occurrences_are_listed_newest_first_without_contexts_and_runs(lister: A
     response = lister.get("/api/v1/occurrences/")
 
     assert response.status_code == 200
-    match = {
-        "event": trigger.events.get().pk,
-        "trigger": trigger.pk,
-        "trigger_name": "Congratulate",
-        "code": "matched",
-        "detail": "",
-    }
     assert response.json() == {
         "next": None,
         "results": [
             {
                 "id": str(occurrence.pk),
                 "type": type,
+                "event": None,
                 "source": source,
                 "occurred_at": moment(occurrence.occurred_at),
                 "recorded_at": moment(occurrence.recorded_at),
                 "delay": delay,
-                "matches": matches,
+                "matched": matched,
+                "skipped": [],
                 "unknown_users": unknown_users,
                 "code": "",
                 "detail": "",
             }
-            for occurrence, type, source, delay, matches, unknown_users in (
+            for occurrence, type, source, delay, matched, unknown_users in (
                 (second, "probe.ProbeEvent", "shop", "P0DT00H00M00S", [], []),
-                (first, TYPE, "", "P0DT00H00M01S", [match], ["987654"]),
+                (first, TYPE, "", "P0DT00H00M01S", [match(trigger)], ["987654"]),
             )
         ],
     }
@@ -164,9 +166,10 @@ def test_runs_are_chosen_by_what_they_are(lister: APIClient, trigger: Trigger) -
 
 
 def test_runs_are_chosen_by_when_they_were_made(lister: APIClient, trigger: Trigger) -> None:
-    runs = list(fire(TYPE, users=people(3)).runs.order_by("pk"))
-    for hours, run in enumerate(runs):
-        Run.objects.filter(pk=run.pk).update(created_at=NOON + timedelta(hours=hours))
+    fire(TYPE, users=people(3))
+    for hours, run in enumerate(Run.objects.order_by("pk")):
+        made_at(run, NOON + timedelta(hours=hours), "created_at")
+    runs = list(Run.objects.order_by("pk"))
 
     for query, expected in [
         ({"created_after": "2026-01-31T13:00:00Z"}, [2, 1]),
@@ -180,11 +183,11 @@ def test_runs_are_chosen_by_when_they_were_made(lister: APIClient, trigger: Trig
 
 def test_occurrences_are_chosen_by_type_source_and_when_they_were_recorded(lister: APIClient) -> None:
     (anna,) = people(1)
-    early = fire(TYPE, users=anna, source="shop")
-    late = fire(ProbeEvent, users=anna, source="shop")
-    other = fire(ProbeEvent, users=anna)
-    for hours, occurrence in enumerate((early, late, other)):
-        Occurrence.objects.filter(pk=occurrence.pk).update(recorded_at=NOON + timedelta(hours=hours))
+    fired = [fire(TYPE, users=anna, source="shop"), fire(ProbeEvent, users=anna, source="shop")]
+    fired.append(fire(ProbeEvent, users=anna))
+    for hours, occurrence in enumerate(fired):
+        made_at(occurrence, NOON + timedelta(hours=hours), "recorded_at")
+    early, late, other = Occurrence.objects.order_by("pk")
 
     for query, expected in [
         ({}, [other, late, early]),

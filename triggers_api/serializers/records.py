@@ -9,15 +9,13 @@ from typing import Any, Final
 from django.db import models
 from rest_framework import serializers
 
-from triggers import clock
 from triggers.context import decode
 from triggers.models import Activity, Occurrence, Run, Step
+from triggers.recording import MATCHED
 from triggers_api.fields import DurationField, MomentField, UserField
 
 #: In place of what needs the permission ``triggers.view_context``.
 HIDDEN: Final = "hidden: needs the permission triggers.view_context"
-#: How many of its runs are told with an occurrence.
-MAX_RUNS: Final = 100
 
 
 class RecordSerializer(serializers.ModelSerializer[Any]):
@@ -75,7 +73,7 @@ class ListedRunSerializer(RecordSerializer):
 
 
 class RunSerializer(ListedRunSerializer):
-    """A run that explains itself. What its errors say is left out unless the reader ``may_see_context``."""
+    """A run that explains itself. What its errors say is hidden where ``may_see_context`` of its occurrence says no."""
 
     steps = StepSerializer(many=True)
 
@@ -85,21 +83,10 @@ class RunSerializer(ListedRunSerializer):
 
     def to_representation(self, run: Run) -> dict[str, Any]:
         answer: dict[str, Any] = super().to_representation(run)
-        if not self.context["may_see_context"]:
+        if not self.context["may_see_context"](run.occurrence):
             for step in answer["steps"]:
                 step["error_message"] = step["error_message"] and HIDDEN
         return answer
-
-
-class RunSummarySerializer(RecordSerializer):
-    """A run among those of its occurrence."""
-
-    user = UserField(source="user_id")
-
-    class Meta:
-        model = Run
-        fields = ("id", "user", "trigger", "status", "code", "detail")
-        read_only_fields = fields
 
 
 class ActivitySerializer(RecordSerializer):
@@ -113,47 +100,94 @@ class ActivitySerializer(RecordSerializer):
         read_only_fields = fields
 
 
+class MatchedSerializer(serializers.Serializer[Any]):
+    """A configured event that happened."""
+
+    event = serializers.IntegerField()
+    trigger = serializers.IntegerField()
+    trigger_name = serializers.CharField()
+
+
+class SkippedSerializer(MatchedSerializer):
+    """A configured event of the type that did not happen, and why."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
 class ListedOccurrenceSerializer(RecordSerializer):
     """An occurrence in a list: without its context and runs, of which there may be very many."""
+
+    matched = serializers.SerializerMethodField()
+    skipped = serializers.SerializerMethodField()
 
     class Meta:
         model = Occurrence
         fields: tuple[str, ...] = (
             "id",
             "type",
+            "event",
             "source",
             "occurred_at",
             "recorded_at",
             "delay",
-            "matches",
+            "matched",
+            "skipped",
             "unknown_users",
             "code",
             "detail",
         )
         read_only_fields = fields
 
+    def get_matched(self, occurrence: Occurrence) -> Any:
+        return MatchedSerializer([note for note in occurrence.matches if note["code"] == MATCHED], many=True).data
+
+    def get_skipped(self, occurrence: Occurrence) -> Any:
+        return SkippedSerializer([note for note in occurrence.matches if note["code"] != MATCHED], many=True).data
+
+
+class RunSummarySerializer(RecordSerializer):
+    """A run among those of its occurrence."""
+
+    user = UserField(source="user_id")
+
+    class Meta:
+        model = Run
+        fields = ("id", "user", "trigger", "status", "code", "detail")
+        read_only_fields = fields
+
 
 class OccurrenceSerializer(ListedOccurrenceSerializer):
     """
-    An occurrence with the first of its runs, and how many runs there are. The context is null unless the reader
-    ``may_see_context``.
+    An occurrence with the first of its runs, and how many there are of each status, from ``runs``.
+    The context is null where ``may_see_context`` of it says no.
     """
 
+    runs_count = serializers.SerializerMethodField()
+    run_counts = serializers.SerializerMethodField()
+    runs = serializers.SerializerMethodField()
+
     class Meta(ListedOccurrenceSerializer.Meta):
-        fields = (*ListedOccurrenceSerializer.Meta.fields, "context")
+        fields = (*ListedOccurrenceSerializer.Meta.fields, "context", "runs_count", "run_counts", "runs")
         read_only_fields = fields
 
     def to_representation(self, occurrence: Occurrence) -> dict[str, Any]:
-        runs = Run.objects.using(clock.alias()).filter(occurrence=occurrence).order_by("pk")
-        shown = list(runs[:MAX_RUNS])
-        return super().to_representation(occurrence) | {
-            "context": _plain(occurrence.context) if self.context["may_see_context"] else None,
-            "runs_count": len(shown) if len(shown) < MAX_RUNS else runs.count(),
-            "runs": RunSummarySerializer(shown, many=True).data,
-        }
+        may_see = self.context["may_see_context"](occurrence)
+        return super().to_representation(occurrence) | {"context": plain(occurrence.context) if may_see else None}
+
+    def get_runs_count(self, occurrence: Occurrence) -> int:
+        return sum(self.context["runs"].counts(occurrence).values())
+
+    def get_run_counts(self, occurrence: Occurrence) -> dict[str, int]:
+        counts: dict[str, int] = self.context["runs"].counts(occurrence)
+        return counts
+
+    def get_runs(self, occurrence: Occurrence) -> Any:
+        runs = self.context["runs"].first(occurrence)
+        return RunSummarySerializer(runs, many=True, context=self.context).data
 
 
-def _plain(context: Any) -> Any:
+def plain(context: Any) -> Any:
     return json.loads(json.dumps(decode(context), default=_text))
 
 

@@ -16,8 +16,9 @@ from triggers.models import Event, Occurrence, Run
 from triggers_api.errors import Problem
 from triggers_api.permissions import MayOperate
 from triggers_api.serializers.firing import NothingSerializer
+from triggers_api.telling import tell_occurrence, tell_run
 from triggers_api.views.base import TriggersView, url
-from triggers_api.views.records import find_occurrence, find_run, tell_occurrence, tell_run
+from triggers_api.views.records import find_occurrence, find_run
 
 #: How many runs of an occurrence are cancelled at a time.
 BATCH: Final = 1000

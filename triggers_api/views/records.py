@@ -14,15 +14,10 @@ from rest_framework.serializers import BaseSerializer
 from triggers import clock
 from triggers.loading import rows
 from triggers.models import Activity, Occurrence, Run
-from triggers_api.permissions import MayListActivities, MayListOccurrences, MayListRuns, MayRead, may_see_context
+from triggers_api import people, telling
+from triggers_api.permissions import MayListActivities, MayListOccurrences, MayListRuns, MayRead
 from triggers_api.queries import ActivityQuery, OccurrenceQuery, Query, RunQuery
-from triggers_api.serializers.records import (
-    ActivitySerializer,
-    ListedOccurrenceSerializer,
-    ListedRunSerializer,
-    OccurrenceSerializer,
-    RunSerializer,
-)
+from triggers_api.serializers.records import ActivitySerializer, ListedOccurrenceSerializer, ListedRunSerializer
 from triggers_api.views.base import TriggersView
 
 
@@ -51,6 +46,14 @@ class ListView(TriggersView):
         return self.serializer_class(shown, many=True).data
 
 
+class UsersListView(ListView):
+    """Records that concern a user each."""
+
+    def tell(self, shown: list[Any]) -> Any:
+        names = people.names(row.user_id for row in shown)
+        return self.serializer_class(shown, many=True, context={"names": names}).data
+
+
 class OccurrencesView(ListView):
     """What was fired."""
 
@@ -62,7 +65,7 @@ class OccurrencesView(ListView):
         return Occurrence.objects.using(clock.alias())
 
 
-class RunsView(ListView):
+class RunsView(UsersListView):
     """What was done for users, or why nothing was."""
 
     permission_classes = [MayListRuns]
@@ -73,7 +76,7 @@ class RunsView(ListView):
         return Run.objects.using(clock.alias())
 
 
-class ActivitiesView(ListView):
+class ActivitiesView(UsersListView):
     """How often and when triggers acted on users: what limits read."""
 
     permission_classes = [MayListActivities]
@@ -92,7 +95,7 @@ class OccurrenceView(TriggersView):
     def get(self, request: Request, id: UUID) -> Response:
         occurrence = find_occurrence(id)
         self.check_object_permissions(request, occurrence)
-        return Response(tell_occurrence(request, occurrence))
+        return Response(telling.tell_occurrence(request, occurrence))
 
 
 class RunView(TriggersView):
@@ -103,7 +106,7 @@ class RunView(TriggersView):
     def get(self, request: Request, id: UUID) -> Response:
         run = find_run(id)
         self.check_object_permissions(request, run)
-        return Response(tell_run(request, run))
+        return Response(telling.tell_run(request, run))
 
 
 def find_occurrence(id: UUID) -> Occurrence:
@@ -112,16 +115,6 @@ def find_occurrence(id: UUID) -> Occurrence:
 
 def find_run(id: UUID) -> Run:
     return get_object_or_404(Run.objects.using(clock.alias()).select_related("occurrence"), pk=id)
-
-
-def tell_occurrence(request: Request, occurrence: Occurrence) -> Any:
-    """The occurrence as this reader may see it."""
-    return OccurrenceSerializer(occurrence, context={"may_see_context": may_see_context(request, occurrence)}).data
-
-
-def tell_run(request: Request, run: Run) -> Any:
-    """The run as this reader may see it."""
-    return RunSerializer(run, context={"may_see_context": may_see_context(request, run.occurrence)}).data
 
 
 def _next(request: Request, cursor: str) -> str:

@@ -1,0 +1,89 @@
+"""
+Users as callers name them: by primary key, or by the field of ``TRIGGERS_API_USER_FIELD``. A name is one text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db.models import Field
+
+from triggers import clock
+from triggers.audiences import NamedUsers, user_key
+from triggers.evaluation import users
+from triggers.exceptions import UserInvalid
+from triggers_api import conf
+
+
+class People(NamedUsers):
+    """
+    Users as one request named them: each once, by the :func:`value` of the field.
+
+    The library compares repeats of a request by the names, so that one is recognized though somebody has got or lost
+    a name meanwhile.
+    """
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        using = clock.alias()
+        self._values = list(dict.fromkeys(values))
+        if _field().primary_key:
+            super().__init__(self._values, using)
+            return
+        name = _field().name
+        found = users(using).filter(**{f"{name}__in": self._values}).values_list(name, "pk")
+        self._keys = dict(found.iterator())
+        super().__init__([self._keys[value] for value in self._values if value in self._keys], using)
+        self._proven.update(self.keys)
+
+    @property
+    def unknown(self) -> list[Any]:
+        return super().unknown if _field().primary_key else [v for v in self._values if v not in self._keys]
+
+    @property
+    def names(self) -> list[str]:
+        return [str(value) for value in self._values]
+
+    def as_json(self) -> Any:
+        return sorted(self.names)
+
+
+def value(name: Any) -> Any:
+    """What the name, a text or an integer, stands for in the field. Raises UserInvalid for what cannot be there."""
+    field = _field()
+    if field.primary_key:
+        return user_key(name)
+    try:
+        if not isinstance(name, str):
+            raise ValidationError("not a text")
+        found = field.to_python(name)
+        if found in field.empty_values:
+            raise ValidationError("empty")
+        field.run_validators(found)
+    except (ValidationError, ValueError, TypeError, OverflowError):
+        raise UserInvalid(f"{name!r} cannot be the {field.name} of a user.") from None
+    return found
+
+
+def names(keys: Iterable[Any]) -> Callable[[Any], str]:
+    """What tells these users' names by their primary keys: "" for who is gone or has none. One query at most."""
+    field = _field()
+    if field.primary_key:
+        return str
+    rows = users(clock.alias()).filter(pk__in=set(keys)).values_list("pk", field.name)
+    found = {key: "" if value is None else str(value) for key, value in rows.iterator()}
+    return lambda key: found.get(key, "")
+
+
+def chosen(value: Any) -> Mapping[str, Any]:
+    """The filter for what concerns the user of that :func:`value`."""
+    return {f"user__{conf.user_field()}": value}
+
+
+def _field() -> Field[Any, Any]:
+    options = get_user_model()._meta
+    name = conf.user_field()
+    field: Any = options.pk if name == "pk" else options.get_field(name)
+    return cast("Field[Any, Any]", field)
