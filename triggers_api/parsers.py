@@ -13,9 +13,9 @@ from rest_framework.parsers import BaseParser
 from triggers_api.errors import Path, Problem
 
 
-class StrictJSONParser(BaseParser):
+class StrictParser(BaseParser):
     """
-    Reads an object from the body.
+    Reads any JSON value from the body.
 
     Refuses, naming the place, what other parsers would read each in its own way or what no database keeps: keys
     that are repeated, numbers that are not finite, U+0000, half surrogate pairs, deep nesting.
@@ -33,15 +33,17 @@ class StrictJSONParser(BaseParser):
         stream: IO[bytes],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
+    ) -> Any:
         body = stream.read(self.max_length + 1)
         if len(body) > self.max_length:
             raise Problem(413, "body_too_large", f"The body is longer than {self.max_length} bytes.")
         value = self._decode(body)
-        if not isinstance(value, dict):
-            raise Problem(400, "json_not_an_object", "The body is not a JSON object.")
+        self._check_whole(value)
         self._check(value, ())
         return value
+
+    def _check_whole(self, value: Any) -> None:
+        """Refuse a value that is not what the body is to be."""
 
     def _decode(self, body: bytes) -> Any:
         try:
@@ -73,6 +75,14 @@ class StrictJSONParser(BaseParser):
 
     def _too_deep(self, path: Path) -> Problem:
         return Problem(400, "json_too_deep", f"The body is nested deeper than {self.max_depth} levels.", path)
+
+
+class StrictJSONParser(StrictParser):
+    """Reads an object from the body."""
+
+    def _check_whole(self, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise Problem(400, "json_not_an_object", "The body is not a JSON object.")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
