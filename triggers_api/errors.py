@@ -6,7 +6,8 @@ The only place that knows which HTTP status an error of :mod:`triggers.exception
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from itertools import islice
 from math import ceil
@@ -51,6 +52,25 @@ class Problem(APIException):
 
 class QueryInvalid(ValidationError):
     """The query parameters are refused; the detail is by parameter."""
+
+
+@contextmanager
+def at(path: Path, names: Mapping[str, str]) -> Iterator[None]:
+    """
+    What is refused in here is told to be at that part of the body, where arguments of ``fire`` have these names.
+
+    A dedupe key without a name is in no body but in the header.
+    """
+    try:
+        yield
+    except (FiringRefused, Problem) as error:
+        problem = _problem(error)
+        if isinstance(error, KeyInvalid | KeyConflict) and error.argument in names:
+            problem = Problem(problem.status_code, error.code, str(error), (error.argument,))
+        if isinstance(problem, Problem) and problem.path:
+            first, *rest = problem.path
+            problem.path = (*path, names.get(str(first), first), *rest)
+        raise problem from error
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response:

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.urls import URLPattern, path, re_path
 
-from triggers_api.views import firing, health, operating, records, triggers
+from triggers_api.views import cloudevents, explaining, firing, health, operating, records, triggers
 from triggers_api.views.base import NowhereView
 
 app_name = "triggers_api"
@@ -29,7 +29,9 @@ urlpatterns = [
     *_paths("triggers/<int:id>/enable", triggers.EnableTriggerView.as_view(), "trigger-enable"),
     *_paths("triggers/<int:id>/disable", triggers.DisableTriggerView.as_view(), "trigger-disable"),
     *_paths("fire", firing.FireView.as_view(), "fire"),
-    *_paths("explain", firing.ExplainView.as_view(), "explain"),
+    *_paths("fire/batch", firing.FireBatchView.as_view(), "fire-batch"),
+    *_paths("cloudevents", cloudevents.CloudEventsView.as_view(), "cloudevents"),
+    *_paths("explain", explaining.ExplainView.as_view(), "explain"),
     *_paths("occurrences", records.OccurrencesView.as_view(), "occurrences"),
     *_paths("occurrences/<uuid:id>", records.OccurrenceView.as_view(), "occurrence"),
     *_paths("occurrences/<uuid:id>/cancel", operating.CancelOccurrenceView.as_view(), "occurrence-cancel"),

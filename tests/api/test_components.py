@@ -150,7 +150,6 @@ UUID = "Write a UUID as in 0193b3f0-0000-7000-8000-000000000000."
         ("moment", "2026-01-31T09:00:00", "offset_missing", "Add the offset from UTC, as in 2026-01-31T09:00:00Z."),
         ("time", "noon", "invalid", "Write a time of day as in 09:30:00."),
         ("period", "1 day", "invalid", "Write a duration in days, hours, minutes and seconds, as in P1DT2H30M."),
-        ("period", "P999999999D", "too_long", "The duration is longer than 292,000 years."),
         ("uuid", "0193b3f0000070008000000000000000", "invalid", UUID),
         ("uuid", 1, "invalid", UUID),
         ("size", 3, "invalid_choice", "Write one of 1, 2."),

@@ -8,6 +8,7 @@ from rest_framework import exceptions as rest_framework
 
 import triggers_api
 from triggers import exceptions
+from triggers_api import calls
 from triggers_api.urls import urlpatterns
 
 PAGE = Path(__file__).parents[2].joinpath("docs/api.md").read_text()
@@ -44,9 +45,10 @@ def test_the_errors_are_those_that_there_are() -> None:
     source = "".join(path.read_text() for path in Path(*triggers_api.__path__).rglob("*.py"))
     expected = re.findall(r'Problem\(\s*(\d+), "(\w+)"', source)
     expected += [(str(error.status_code), str(error.default_code)) for error in RAISED_BY_REST_FRAMEWORK]
-    # What fire() refuses; a user who cannot be is an error of its field already.
-    refused = {kind.code for kind in _subclasses(exceptions.FiringRefused)} - {"user_invalid"}
+    # What fire() refuses; users who cannot be, and too many or none, are errors of their fields already.
+    refused = {kind.code for kind in _subclasses(exceptions.FiringRefused)} - {"user_invalid", "audience_invalid"}
     expected += [("422" if code == "key_conflict" else "400", code) for code in refused]
+    expected += [("409", code) for code in calls.REFUSED]
     expected += [("400", "body_invalid"), ("400", "query_invalid")]
     expected += [("409", kind.code) for kind in (exceptions.TriggerIncomplete, exceptions.ComponentMissing)]
 

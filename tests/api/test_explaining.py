@@ -24,7 +24,8 @@ pytestmark = pytest.mark.django_db
 
 URL = "/api/v1/explain/"
 TYPE = "probe.ProbeEvent"
-REQUIRED = "This field is required."
+NO_EVENT = "Give one of type, event."
+NO_USERS = "Give one of user, users."
 UNKNOWN_USERS = "None of the users exists."
 TIMES = "The condition “action count no more than 2” does not hold. "
 TIMES += "Required: at most 2 times for each person. Observed: 2 times so far."
@@ -64,6 +65,7 @@ def test_every_condition_is_told_for_every_user(asker: APIClient, anna: User) ->
                 "required": "username condition",
                 "observed": "",
                 "detail": "" if named else not_named,
+                "possible_at": None,
             },
             {
                 "condition": count,
@@ -73,6 +75,7 @@ def test_every_condition_is_told_for_every_user(asker: APIClient, anna: User) ->
                 "required": "at most 2 times for each person",
                 "observed": times,
                 "detail": "" if few else TIMES,
+                "possible_at": None,
             },
             {
                 "condition": context,
@@ -82,6 +85,7 @@ def test_every_condition_is_told_for_every_user(asker: APIClient, anna: User) ->
                 "required": "context condition",
                 "observed": "",
                 "detail": "",
+                "possible_at": None,
             },
         ]
 
@@ -172,10 +176,12 @@ def refused(code: str, detail: str, pointer: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ({}, invalid(("/type", "required", REQUIRED), ("/users", "required", REQUIRED))),
+        ({}, invalid(("/type", "required", NO_EVENT), ("/user", "required", NO_USERS))),
         (
             {"type": TYPE, "users": [1], "delay": "PT1S"},
-            invalid(("/delay", "unknown_field", "There is no such field; there are type, users, context.")),
+            invalid(
+                ("/delay", "unknown_field", "There is no such field; there are type, event, user, users, context.")
+            ),
         ),
         ({"type": TYPE, "users": []}, invalid(("/users", "empty", "This list may not be empty."))),
         (

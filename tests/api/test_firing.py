@@ -15,9 +15,10 @@ from rest_framework.test import APIClient
 
 from tests.api.conftest import StartClient
 from tests.api.problems import assert_problem, database, problem
+from tests.api.records import match, run_counts
 from tests.app.models import HasUncompletedTaskCondition
 from triggers.models import Occurrence, Run, Trigger
-from triggers_api.serializers.records import MAX_RUNS
+from triggers_api.telling import MAX_RUNS
 
 pytestmark = pytest.mark.django_db
 
@@ -28,16 +29,6 @@ TYPE = "app.TaskCompletedEvent"
 def fire(client: APIClient, *, key: str | None = None, **body: Any) -> Any:
     headers = {} if key is None else {"Idempotency-Key": key}
     return client.post(URL, {"type": TYPE} | body, format="json", headers=headers)
-
-
-def match(trigger: Trigger, code: str = "matched", detail: str = "") -> dict[str, Any]:
-    return {
-        "event": trigger.events.get().pk,
-        "trigger": trigger.pk,
-        "trigger_name": trigger.name,
-        "code": code,
-        "detail": detail,
-    }
 
 
 def test_an_accepted_event_is_answered_with_its_occurrence_and_runs(
@@ -51,16 +42,19 @@ def test_an_accepted_event_is_answered_with_its_occurrence_and_runs(
     assert response.json() == {
         "id": str(occurrence.pk),
         "type": TYPE,
+        "event": None,
         "source": f"user:{occurrence.fired_by_id}",
         "occurred_at": occurrence.occurred_at.isoformat().replace("+00:00", "Z"),
         "recorded_at": occurrence.recorded_at.isoformat().replace("+00:00", "Z"),
         "delay": "P0DT00H00M00S",
         "context": {"task_id": 7, "tags": ["a", None, 1.5]},
-        "matches": [match(trigger)],
+        "matched": [match(trigger)],
+        "skipped": [],
         "unknown_users": [],
         "code": "",
         "detail": "",
         "runs_count": 1,
+        "run_counts": run_counts(pending=1),
         "runs": [
             {
                 "id": str(run.pk),
@@ -104,7 +98,8 @@ def test_a_type_that_nothing_uses_is_accepted_and_matches_nothing(client: APICli
     response = fire(client, users=[str(anna.pk)])
 
     assert response.status_code == 202
-    assert (response.json()["matches"], response.json()["runs"]) == ([], [])
+    body = response.json()
+    assert (body["matched"], body["skipped"], body["runs"]) == ([], [], [])
     assert Occurrence.objects.exists()
 
 
@@ -113,8 +108,10 @@ def test_a_trigger_that_is_not_enabled_is_told_with_the_reason(client: APIClient
 
     response = fire(client, users=[str(anna.pk)])
 
-    reason = match(trigger, "trigger_disabled", "The trigger “Congratulate” is not enabled.")
-    assert response.json()["matches"] == [reason]
+    reason = {"code": "trigger_disabled", "detail": "The trigger “Congratulate” is not enabled."}
+    assert response.status_code == 202
+    assert response.json()["matched"] == []
+    assert response.json()["skipped"] == [match(trigger) | reason]
     assert response.json()["runs"] == []
 
 
@@ -178,6 +175,7 @@ def test_of_many_runs_the_first_are_told_and_how_many_there_are(client: APIClien
     body = fire(client, users=[str(person.pk) for person in people]).json()
 
     assert body["runs_count"] == Run.objects.count() == MAX_RUNS + 1
+    assert body["run_counts"] == run_counts(pending=MAX_RUNS + 1)
     assert [run["id"] for run in body["runs"]] == sorted(run["id"] for run in body["runs"])
     assert len({run["id"] for run in body["runs"]}) == MAX_RUNS
 

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 from tests.api.conftest import StartClient
 from tests.api.outage import DownDatabase
 from tests.api.problems import assert_problem, database, invalid, problem
+from triggers.audiences import audience_names
 from triggers.models import Trigger
 from triggers_api.parsers import StrictJSONParser
 from triggers_api.views.base import TriggersView
@@ -25,7 +26,13 @@ from triggers_api.views.firing import FireView
 pytestmark = pytest.mark.django_db
 
 URL = "/api/v1/fire/"
-REQUIRED = "This field is required."
+NO_EVENT = "Give one of type, event."
+TWO_EVENTS = "Give only one of type, event."
+NO_USERS = "Give one of user, users, audience."
+TWO_AUDIENCES = "Give only one of user, users, audience."
+TWO_TIMES = "Give only one of delay, scheduled_at."
+NOT_AN_ID = "Write an id as an integer."
+FIELDS = "type, event, user, users, audience, context, occurred_at, delay, scheduled_at"
 NULL = "This field may not be null."
 NOT_TEXT = "Not a valid string."
 NOT_A_USER = "Name a user by a string or an integer."
@@ -36,7 +43,9 @@ TOO_FAR = "The delay leads beyond the last date there is."
 TOO_DEEP = "The body is nested deeper than 32 levels."
 NOT_FINITE = "The number is not finite or is too large."
 NULL_CHARACTER = "The text holds the character U+0000."
+NOT_PRINTABLE = "Idempotency-Key: The key must be of printable ASCII characters."
 HALF = "The text holds half of a surrogate pair."
+AUDIENCES = ", ".join(audience_names())
 
 
 def text(**fields: str) -> bytes:
@@ -56,7 +65,7 @@ def nested(levels: int) -> str:
 
 HOSTILE: dict[str, tuple[bytes, dict[str, Any]]] = {
     # JSON itself
-    "nothing": (b"", invalid(("/type", "required", REQUIRED), ("/users", "required", REQUIRED))),
+    "nothing": (b"", invalid(("/type", "required", NO_EVENT), ("/user", "required", NO_USERS))),
     "blank": (
         b"  ",
         refused(400, "json_malformed", "The body is not JSON: Expecting value: line 1 column 3 (char 2)."),
@@ -139,14 +148,14 @@ HOSTILE: dict[str, tuple[bytes, dict[str, Any]]] = {
         refused(413, "body_too_large", "The body is longer than 1048576 bytes."),
     ),
     # fields
-    "an empty object": (b"{}", invalid(("/type", "required", REQUIRED), ("/users", "required", REQUIRED))),
+    "an empty object": (b"{}", invalid(("/type", "required", NO_EVENT), ("/user", "required", NO_USERS))),
     "an unknown field": (
         text(**{"user/s": "[]"}),
         invalid(
             (
                 "/user~1s",
                 "unknown_field",
-                "There is no such field; there are type, users, context, occurred_at, delay.",
+                f"There is no such field; there are {FIELDS}.",
             )
         ),
     ),
@@ -197,7 +206,59 @@ HOSTILE: dict[str, tuple[bytes, dict[str, Any]]] = {
             "/type",
         ),
     ),
+    "a type and an event": (text(event="1"), invalid(("/event", "exclusive", TWO_EVENTS))),
+    # event
+    **{
+        f"the event {value}": (
+            b'{"user": 1, "event": %s}' % value.encode(),
+            invalid(("/event", "null" if value == "null" else "invalid", NULL if value == "null" else NOT_AN_ID)),
+        )
+        for value in ('"1"', "1.5", "true", "-1", "[1]", "null", str(2**63))
+    },
+    "an unknown event": (
+        b'{"user": 1, "event": 987654}',
+        refused(400, "event_unknown", "There is no configured event with this id.", "/event"),
+    ),
     # users
+    "a user and users": (text(user="1"), invalid(("/users", "exclusive", TWO_AUDIENCES))),
+    "users three times": (
+        text(user="1", audience='"all"'),
+        invalid(("/users", "exclusive", TWO_AUDIENCES), ("/audience", "exclusive", TWO_AUDIENCES)),
+    ),
+    **{
+        f"the user {value}": (
+            b'{"type": "app.TaskCompletedEvent", "user": %s}' % value.encode(),
+            invalid(("/user", code, detail)),
+        )
+        for value, code, detail in (
+            ('"anna"', "user_invalid", "'anna' cannot be the primary key of a user."),
+            ('" 1"', "user_invalid", "' 1' cannot be the primary key of a user."),
+            ("1.0", "invalid", NOT_A_USER),
+            ("[1]", "invalid", NOT_A_USER),
+            ("null", "null", NULL),
+        )
+    },
+    "a user who does not exist": (
+        b'{"type": "app.TaskCompletedEvent", "user": "987654"}',
+        refused(400, "users_unknown", "The user does not exist.", "/user"),
+    ),
+    "an unknown audience": (
+        b'{"type": "app.TaskCompletedEvent", "audience": "nobody"}',
+        refused(400, "audience_unknown", f"There is no audience 'nobody'; there are {AUDIENCES}.", "/audience"),
+    ),
+    "an audience that is no text": (
+        b'{"type": "app.TaskCompletedEvent", "audience": ["all"]}',
+        invalid(("/audience", "invalid", NOT_TEXT)),
+    ),
+    "all without their permission": (
+        b'{"type": "app.TaskCompletedEvent", "audience": "all"}',
+        refused(
+            403,
+            "permission_denied",
+            "To fire an event to all you need the permission triggers.fire_event_to_all.",
+            "/audience",
+        ),
+    ),
     "no users": (text(users="[]"), invalid(("/users", "empty", "This list may not be empty."))),
     "too many users": (
         text(users=json.dumps(list(range(1001)))),
@@ -281,6 +342,19 @@ HOSTILE: dict[str, tuple[bytes, dict[str, Any]]] = {
         text(occurred_at='"9999-12-31T23:59:59Z"', delay='"PT1S"'),
         refused(400, "timing_invalid", TOO_FAR, "/delay"),
     ),
+    # scheduled_at
+    "a delay and a time": (
+        text(delay='"PT1S"', scheduled_at='"2026-01-31T09:00:00Z"'),
+        invalid(("/scheduled_at", "exclusive", TWO_TIMES)),
+    ),
+    "scheduled_at without offset": (
+        text(scheduled_at='"2026-01-31T09:00:00"'),
+        invalid(("/scheduled_at", "offset_missing", NO_OFFSET)),
+    ),
+    "scheduled_at that is a number": (
+        text(scheduled_at="1769850000"),
+        invalid(("/scheduled_at", "invalid", NOT_A_MOMENT)),
+    ),
 }
 
 
@@ -302,6 +376,7 @@ def test_what_the_table_changes_is_acceptable_without_the_change(client: APIClie
         {"context": f'{{"a": {nested(30)}}}'},
         {"occurred_at": '"9999-12-31T23:59:59.999999Z"', "delay": '"PT0S"'},
         {"occurred_at": '"0001-01-01T00:00:00Z"'},
+        {"scheduled_at": '"9999-12-31T23:59:59.999999Z"'},
     ]
     for change in changes:
         body = text(**{"users": f"[{anna.pk}]"} | change)
@@ -321,9 +396,12 @@ def test_of_very_many_errors_the_first_hundred_are_told(client: APIClient) -> No
     [
         ("", "Idempotency-Key: The key must be a text of 1 to 255 characters."),
         ("k" * 256, "Idempotency-Key: The key must be a text of 1 to 255 characters."),
-        ("a\0b", "Idempotency-Key: The key must not hold the character U+0000."),
+        ("a\0b", NOT_PRINTABLE),
+        ("a\tb", NOT_PRINTABLE),
+        ("a\x7fb", NOT_PRINTABLE),
+        ("schlüssel", NOT_PRINTABLE),
     ],
-    ids=["empty", "too long", "U+0000"],
+    ids=["empty", "too long", "U+0000", "a tab", "delete", "an umlaut"],
 )
 def test_a_bad_idempotency_key_is_refused(client: APIClient, anna: User, key: str, detail: str) -> None:
     before = database()

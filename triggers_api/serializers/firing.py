@@ -1,35 +1,108 @@
-"""What it takes to fire an event or to ask what it would do, and what is answered to the question."""
+"""What it takes to fire events or to ask what they would do, and what is answered to the question."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Final
 
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
 from triggers import explaining
+from triggers.exceptions import KeyInvalid
 from triggers.models import AudienceChunk
-from triggers_api.fields import DurationField, MomentField, StrictSerializer, TextField, UserField
+from triggers.recording import MAX_KEY_LENGTH
+from triggers_api.fields import DurationField, IdField, MomentField, StrictSerializer, TextField, UserField
 
 #: No more than become runs at once, so that the answer to a firing can tell of every one of them.
 MAX_USERS: Final = AudienceChunk.SIZE
+#: How many events one request may fire.
+MAX_ITEMS: Final = 100
 
 
 class FireSerializer(StrictSerializer):
-    """The body of ``fire/``: the arguments of :func:`triggers.fire`, which judges what is more than form."""
+    """
+    The body of ``fire/``: the arguments of :func:`triggers.fire`, which judges what is more than form.
 
-    type = TextField(trim_whitespace=False)
-    users = serializers.ListField(child=UserField(), allow_empty=False, max_length=MAX_USERS)
+    What happens is named by ``type`` or ``event``, and to whom by ``user``, ``users`` or ``audience``.
+    """
+
+    #: Sets of fields of each of which one must be given, and at most one may be.
+    one_of: ClassVar[tuple[tuple[str, ...], ...]] = (("type", "event"), ("user", "users", "audience"))
+    one_at_most: ClassVar[tuple[tuple[str, ...], ...]] = (("delay", "scheduled_at"),)
+
+    type = TextField(trim_whitespace=False, required=False)
+    event = IdField(required=False)
+    user = UserField(required=False)
+    users = serializers.ListField(child=UserField(), allow_empty=False, max_length=MAX_USERS, required=False)
+    audience = TextField(trim_whitespace=False, required=False)
     context = serializers.JSONField(default=dict)  # type: ignore[assignment]  # a field takes the property's place
     occurred_at = MomentField(required=False)
     delay = DurationField(required=False)
+    scheduled_at = MomentField(required=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        errors: dict[str, Any] = {}
+        values = None
+        try:
+            values = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            errors = dict(error.detail)  # type: ignore[arg-type]
+        if isinstance(data, Mapping):
+            errors |= dict(self._wrong_choices(data))
+        if errors:
+            raise serializers.ValidationError(errors)
+        return values
+
+    def _wrong_choices(self, data: Mapping[str, Any]) -> Iterator[tuple[str, list[ErrorDetail]]]:
+        """Where none of a set is given the first is missed; where several are, all but the first are too many."""
+        for names in (*self.one_of, *self.one_at_most):
+            given = [name for name in names if name in data]
+            if not given and names in self.one_of:
+                yield names[0], [ErrorDetail(f"Give one of {', '.join(names)}.", "required")]
+            for name in given[1:]:
+                yield name, [ErrorDetail(f"Give only one of {', '.join(names)}.", "exclusive")]
 
 
-class ExplainSerializer(StrictSerializer):
+class KeyField(TextField):
+    """A key that makes repeats of a request known."""
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return check_key(super().to_internal_value(data))
+        except KeyInvalid as error:
+            raise serializers.ValidationError(str(error), error.code) from None
+
+
+def check_key(key: str) -> str:
+    """The key, which is fit for a header. Raises KeyInvalid."""
+    if not (key.isascii() and key.isprintable()):
+        raise KeyInvalid("The key must be of printable ASCII characters.")
+    if not 0 < len(key) <= MAX_KEY_LENGTH:
+        raise KeyInvalid(f"The key must be a text of 1 to {MAX_KEY_LENGTH} characters.")
+    return key
+
+
+class FireItemSerializer(FireSerializer):
+    """One of the bodies of ``fire/batch/``."""
+
+    idempotency_key = KeyField(trim_whitespace=False, required=False)
+
+
+class FireBatchSerializer(StrictSerializer):
+    """The body of ``fire/batch/``."""
+
+    items = serializers.ListField(child=FireItemSerializer(), allow_empty=False, max_length=MAX_ITEMS)
+
+
+class ExplainSerializer(FireSerializer):
     """The body of ``explain/``: the arguments of :func:`triggers.explaining.explain`."""
 
-    type = TextField(trim_whitespace=False)
-    users = serializers.ListField(child=UserField(), allow_empty=False, max_length=explaining.MAX_USERS)
-    context = serializers.JSONField(default=dict)  # type: ignore[assignment]  # a field takes the property's place
+    users = serializers.ListField(child=UserField(), allow_empty=False, max_length=explaining.MAX_USERS, required=False)
+    # INTERIM
+    one_of = (("type", "event"), ("user", "users"))
+    one_at_most = ()
+    audience = occurred_at = delay = scheduled_at = None  # type: ignore[assignment]
 
 
 class NothingSerializer(StrictSerializer):
@@ -37,7 +110,7 @@ class NothingSerializer(StrictSerializer):
 
 
 class ReportSerializer(serializers.Serializer[Any]):
-    """What one condition says of one user."""
+    """What one condition says of one user, and when it will hold again if that is known (else null)."""
 
     condition = serializers.IntegerField(source="condition.pk")
     type = serializers.CharField(source="condition._meta.label")
@@ -46,6 +119,7 @@ class ReportSerializer(serializers.Serializer[Any]):
     required = serializers.CharField()  # type: ignore[assignment]  # a field takes the attribute's place
     observed = serializers.CharField()
     detail = serializers.CharField()
+    possible_at = MomentField(default=None)
 
 
 class ExplanationSerializer(serializers.Serializer[Any]):

@@ -1,69 +1,71 @@
-"""To say that an event happened, and to ask what it would do."""
+"""To say that events happened."""
 
 from __future__ import annotations
 
-from django.db import transaction
+from collections.abc import Sequence
+from typing import Any
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from triggers import clock, fire
-from triggers.audiences import NamedUsers
-from triggers.explaining import explain
+from triggers.models import Occurrence
+from triggers_api.calls import Call, fire_all, principal
 from triggers_api.errors import Problem
-from triggers_api.permissions import MayExplain, MayFire
-from triggers_api.serializers.firing import ExplainSerializer, ExplanationSerializer, FireSerializer
-from triggers_api.serializers.records import OccurrenceSerializer
+from triggers_api.permissions import MayFire
+from triggers_api.serializers.firing import FireBatchSerializer, FireSerializer, check_key
+from triggers_api.telling import tell_occurrence, tell_occurrences
 from triggers_api.views.base import TriggersView, url
 
 
 class FireView(TriggersView):
-    """An event happened to users."""
+    """An event happened."""
 
     permission_classes = [MayFire]
 
     def post(self, request: Request) -> Response:
         body = FireSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        event_type, users = body.validated_data.pop("type"), body.validated_data.pop("users")
-        with transaction.atomic(using=clock.alias()):
-            occurrence = fire(
-                event_type,
-                users=users,
-                **body.validated_data,
-                key=request.headers.get("Idempotency-Key"),
-                source=f"user:{request.user.pk}",
-                fired_by=request.user,
-            )
-            # Asked of the record: a repeat is answered as the first time, though its users may be gone by now.
-            if len(occurrence.unknown_users) == len(set(users)):
-                raise _nobody()
-        headers = {"Location": url(request, "occurrence", occurrence.pk)}
-        if occurrence.replayed:
-            headers["Idempotent-Replayed"] = "true"
-        return Response(
-            OccurrenceSerializer(occurrence, context={"may_see_context": True}).data, status=202, headers=headers
-        )
+        key = request.headers.get("Idempotency-Key")
+        if key is not None:
+            check_key(key)
+        call = Call(values=body.validated_data, key=key, source=principal(request))
+        (occurrence,) = fire_all(request, [call])
+        return accepted(request, occurrence)
 
 
-class ExplainView(TriggersView):
-    """What an event would do to users if it happened now, and why. Nothing is written."""
+class FireBatchView(TriggersView):
+    """Up to a hundred events happened; if one of them is refused, all are."""
 
-    permission_classes = [MayExplain]
+    permission_classes = [MayFire]
 
     def post(self, request: Request) -> Response:
-        body = ExplainSerializer(data=request.data)
+        if "Idempotency-Key" in request.headers:
+            raise Problem(400, "key_invalid", "Idempotency-Key: Give each item an idempotency_key of its own instead.")
+        body = FireBatchSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        users = NamedUsers(body.validated_data["users"], clock.alias())
-        explanations = explain(body.validated_data["type"], users=users.keys, context=body.validated_data["context"])
-        if not users.known:
-            raise _nobody()
-        return Response(
-            {
-                "unknown_users": [str(key) for key in users.unknown],
-                "explanations": ExplanationSerializer(explanations, many=True).data,
-            }
-        )
+        calls = [
+            Call(
+                values=item,
+                key=item.pop("idempotency_key", None),
+                source=principal(request),
+                path=("items", index),
+                names={"key": "idempotency_key"},
+            )
+            for index, item in enumerate(body.validated_data["items"])
+        ]
+        return all_accepted(request, fire_all(request, calls))
 
 
-def _nobody() -> Problem:
-    return Problem(400, "users_unknown", "None of the users exists.", ("users",))
+def accepted(request: Request, occurrence: Occurrence) -> Response:
+    """The answer to one event that was fired."""
+    headers = {"Location": url(request, "occurrence", occurrence.pk)}
+    if occurrence.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return Response(tell_occurrence(request, occurrence), status=202, headers=headers)
+
+
+def all_accepted(request: Request, occurrences: Sequence[Occurrence]) -> Response:
+    """The answer to events that were fired together, in their order."""
+    told: list[dict[str, Any]] = tell_occurrences(request, occurrences)
+    replayed = [{"replayed": occurrence.replayed} for occurrence in occurrences]
+    return Response({"occurrences": [one | mark for one, mark in zip(told, replayed, strict=True)]}, status=202)
