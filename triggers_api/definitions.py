@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from django.contrib.auth import get_user_model
 from django.db.models import prefetch_related_objects
 from polymorphic.models import PolymorphicModel
 
@@ -36,7 +37,7 @@ def load_components(triggers: Sequence[Trigger]) -> None:
     components: dict[int, Components] = {trigger.pk: Components() for trigger in triggers}
     for kind, order in _ORDER.items():
         found, missing = load(rows(kind, using).filter(trigger__in=list(components)).order_by(*order))
-        _load_lists(found)
+        _load_related(found)
         for component in found:
             components[component.trigger_id].of(kind).append(component)
         for component in missing:
@@ -66,11 +67,12 @@ def etag(told: Any) -> str:
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
-def _load_lists(components: Iterable[PolymorphicModel]) -> None:
+def _load_related(components: Iterable[PolymorphicModel]) -> None:
     """Related rows that a serializer tells of, for all components of a class at once."""
     by_class: dict[type[Any], list[Any]] = defaultdict(list)
     for component in components:
         by_class[type(component)].append(component)
     for model, members in by_class.items():
-        if names := [field.name for field in model._meta.many_to_many]:
-            prefetch_related_objects(members, *names)
+        people = [field for field in model._meta.fields if field.related_model is get_user_model()]
+        if fields := [*people, *model._meta.many_to_many]:
+            prefetch_related_objects(members, *(field.name for field in fields))

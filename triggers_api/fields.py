@@ -61,7 +61,10 @@ class DurationField(serializers.DurationField):
 
     default_error_messages: ClassVar[dict[str, Any]] = {
         "invalid": _("Write a duration in days, hours, minutes and seconds, as in P1DT2H30M."),
+        "too_long": _("The duration is longer than 292,000 years."),
     }
+    #: What every database can hold.
+    longest: ClassVar[timedelta] = timedelta(microseconds=2**63 - 1)
 
     def to_internal_value(self, value: Any) -> timedelta:
         try:
@@ -70,6 +73,8 @@ class DurationField(serializers.DurationField):
             duration = None
         if duration is None:
             self.fail("invalid")
+        if abs(duration) > self.longest:
+            self.fail("too_long")
         return duration
 
     def to_representation(self, value: timedelta) -> str:

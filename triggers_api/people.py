@@ -77,6 +77,16 @@ def names(keys: Iterable[Any]) -> Callable[[Any], str]:
     return lambda key: found.get(key, "")
 
 
+def found(value: Any) -> Any:
+    """The user of that :func:`value`; None if there is none."""
+    return users(clock.alias()).filter(**{_field().name: value}).first()
+
+
+def name(user: Any) -> str:
+    """The name of the user."""
+    return str(getattr(user, _field().attname))
+
+
 def chosen(value: Any) -> Mapping[str, Any]:
     """The filter for what concerns the user of that :func:`value`."""
     return {f"user__{conf.user_field()}": value}

@@ -9,13 +9,15 @@ import re
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.utils.field_mapping import ClassLookupDict
 
-from triggers_api.fields import DurationField, MomentField, TextField
+from triggers_api import people
+from triggers_api.fields import DurationField, MomentField, TextField, UserField
 
 #: What the integer columns hold in PostgreSQL; other databases' bounds differ, and the API is one.
 BOUNDS: Final[dict[Any, tuple[int, int]]] = {
@@ -188,6 +190,22 @@ class ReferenceField(serializers.PrimaryKeyRelatedField[Any]):
             self.fail("incorrect_type", kind=kind)
 
 
+class PersonField(serializers.RelatedField[Any, str, Any]):
+    """A user, by the name that the API has for users."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"does_not_exist": _("There is no user called “{name}”.")}
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = UserField().run_validation(data)
+        found = people.found(value)
+        if found is None:
+            self.fail("does_not_exist", name=data)
+        return found
+
+    def to_representation(self, value: Any) -> str:
+        return people.name(value)
+
+
 class StrictModelSerializer(serializers.ModelSerializer[Any]):
     """A serializer of a model whose every field is strict, and whose defaults are those of the model's fields."""
 
@@ -230,6 +248,8 @@ class StrictModelSerializer(serializers.ModelSerializer[Any]):
 
     def build_relational_field(self, field_name: str, relation_info: Any) -> Any:
         field_class, options = super().build_relational_field(field_name, relation_info)
+        if issubclass(relation_info.related_model, get_user_model()):
+            field_class = PersonField
         if relation_info.to_many:
             if options.get("required") is False:
                 del options["required"]

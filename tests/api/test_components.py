@@ -88,6 +88,7 @@ def test_every_field_is_told_as_it_was_set(admin: APIClient, anna: User) -> None
         "color": "green",
         "version": "1.2.3",
         "group": groups[0].pk,
+        "person": str(anna.pk),
         "groups": [group.pk for group in groups],
     }
 
@@ -104,6 +105,15 @@ def test_every_field_is_told_as_it_was_set(admin: APIClient, anna: User) -> None
     )
 
     assert admin.get(response.headers["Location"]).json()["conditions"] == [VARIED | {"id": condition.pk} | DEFAULTS]
+
+
+def test_people_are_named_as_everywhere_in_the_api(admin: APIClient, anna: User, settings: Settings) -> None:
+    settings.TRIGGERS_API_USER_FIELD = "email"
+
+    response = post(admin, conditions=[VARIED | {"person": "anna@example.com"}])
+
+    assert response.json()["conditions"][0]["person"] == "anna@example.com"
+    assert VariedCondition.objects.get().person == anna
 
 
 TOO_LONG = "Ensure this field has no more than 5 characters."
@@ -150,6 +160,7 @@ UUID = "Write a UUID as in 0193b3f0-0000-7000-8000-000000000000."
         ("moment", "2026-01-31T09:00:00", "offset_missing", "Add the offset from UTC, as in 2026-01-31T09:00:00Z."),
         ("time", "noon", "invalid", "Write a time of day as in 09:30:00."),
         ("period", "1 day", "invalid", "Write a duration in days, hours, minutes and seconds, as in P1DT2H30M."),
+        ("period", "P999999999D", "too_long", "The duration is longer than 292,000 years."),
         ("uuid", "0193b3f0000070008000000000000000", "invalid", UUID),
         ("uuid", 1, "invalid", UUID),
         ("size", 3, "invalid_choice", "Write one of 1, 2."),
@@ -163,6 +174,9 @@ UUID = "Write a UUID as in 0193b3f0-0000-7000-8000-000000000000."
         ("group", 10**30, "does_not_exist", f"There is no group with the key {10**30}."),
         ("group", "1", "incorrect_type", "Write the key of a group."),
         ("group", {}, "incorrect_type", "Write the key of a group."),
+        ("person", "987654", "does_not_exist", "There is no user called “987654”."),
+        ("person", "anna", "user_invalid", "'anna' cannot be the primary key of a user."),
+        ("person", 1.5, "invalid", "Name a user by a string or an integer."),
         ("groups", 1, "not_a_list", 'Expected a list of items but got type "int".'),
         ("computed", "set", "read_only", "This field cannot be set: leave it out."),
         ("trigger", 1, "unknown_field", None),

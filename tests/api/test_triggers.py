@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
@@ -16,6 +16,7 @@ from tests.api.conftest import StartClient
 from tests.api.problems import assert_problem, database, invalid, problem
 from tests.app.models import HasUncompletedTaskCondition, SendEmailAction, TaskCompletedEvent
 from tests.probe.models import ProbeEvent, RecordEffectAction, UsernameCondition
+from tests.variety.models import Note, VariedCondition
 from triggers import fire
 from triggers.models import Action, ActionCountCondition, ActionFrequencyCondition, Condition, Event, Run, Trigger
 from triggers.running import advance
@@ -209,6 +210,33 @@ def test_a_trigger_is_deleted(admin: APIClient) -> None:
     assert not Trigger.objects.exists()
     assert not Event.objects.exists()
     assert admin.get(path(body)).status_code == 404
+
+
+def test_a_trigger_that_other_rows_protect_is_not_deleted(admin: APIClient, trigger: Trigger) -> None:
+    note = Note.objects.create(trigger=trigger)
+    before = database()
+
+    response = admin.delete(f"{URL}{trigger.pk}/")
+
+    detail = "Other rows refer to the trigger and protect it: delete them, or what they refer to, first."
+    assert_problem(response, problem(409, "trigger_protected", detail))
+    assert database() == before
+    assert not LogEntry.objects.exists()
+    note.delete()
+    assert admin.delete(f"{URL}{trigger.pk}/").status_code == 204
+
+
+def test_what_only_the_database_knows_to_be_wrong_is_refused(admin: APIClient) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE UNIQUE INDEX one_description ON triggers_trigger (description)")
+    created(admin)
+    before = database()
+
+    response = admin.post(URL, WHOLE | {"name": "Other"}, format="json")
+
+    detail = "A constraint of the database does not admit the change."
+    assert_problem(response, problem(409, "constraint_violated", detail))
+    assert database() == before
 
 
 def test_a_change_that_another_change_came_before_is_refused(admin: APIClient) -> None:
@@ -498,7 +526,9 @@ def test_a_page_costs_the_same_however_long_it_is(admin: APIClient) -> None:
         return len(queries)
 
     for number in range(50):
-        a_trigger(RecordEffectAction(), conditions=[ActionCountCondition()], name=f"Trigger {number}")
+        varied = VariedCondition(person=User.objects.create_user(f"user{number}"))
+        a_trigger(RecordEffectAction(), conditions=[varied], name=f"Trigger {number}")
+        varied.groups.add(Group.objects.create(name=f"group{number}"))
     cost(5)  # content types are read once
 
     assert cost(5) == cost(50)

@@ -120,3 +120,12 @@ class SeasonalTrigger(Trigger):
     """A trigger of a class of its own."""
 
     season = models.CharField(max_length=6, choices=[("summer", "Summer"), ("winter", "Winter")], default="summer")
+
+
+class Note(models.Model):
+    """Keeps the trigger that it is about from being deleted."""
+
+    trigger = models.ForeignKey(Trigger, on_delete=models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return f"Note on {self.trigger}"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import ProtectedError, QuerySet, RestrictedError
 from django.http import Http404
 from django.utils.http import parse_etags
 from rest_framework.request import Request
@@ -43,7 +43,7 @@ class TriggerListView(ListView):
         return [_told(trigger) for trigger in triggers]
 
     def post(self, request: Request) -> Response:
-        with _one_name(request), transaction.atomic(using=clock.alias()):
+        with _unique(request), transaction.atomic(using=clock.alias()):
             trigger = _saved(TriggerSerializer(data=request.data))
             history.log(request, trigger, history.ADDED, "Added over HTTP.")
         return _answer(request, trigger, 201)
@@ -74,11 +74,15 @@ class TriggerView(TriggersView):
         with transaction.atomic(using=clock.alias()):
             trigger = _locked(request, id)
             history.log(request, trigger, history.DELETED, "Deleted over HTTP.")
-            trigger.delete()
+            try:
+                trigger.delete()
+            except (ProtectedError, RestrictedError):
+                detail = "Other rows refer to the trigger and protect it: delete them, or what they refer to, first."
+                raise Problem(409, "trigger_protected", detail) from None
         return Response(status=204)
 
     def _change(self, request: Request, id: int, *, partial: bool) -> Response:
-        with _one_name(request, id, partial), transaction.atomic(using=clock.alias()):
+        with _unique(request, id, partial), transaction.atomic(using=clock.alias()):
             trigger = _locked(request, id)
             before = etag(_told(trigger))
             trigger = _saved(TriggerSerializer(trigger, data=request.data, partial=partial))
@@ -152,14 +156,14 @@ def _saved(serializer: TriggerSerializer) -> Trigger:
 
 
 @contextmanager
-def _one_name(request: Request, id: int | None = None, partial: bool = False) -> Iterator[None]:
+def _unique(request: Request, id: int | None = None, partial: bool = False) -> Iterator[None]:
     """A name that another request takes meanwhile is refused as one that was taken before."""
     try:
         yield
     except IntegrityError:
         trigger = None if id is None else _find(id)
         TriggerSerializer(trigger, data=request.data, partial=partial).is_valid(raise_exception=True)
-        raise
+        raise Problem(409, "constraint_violated", "A constraint of the database does not admit the change.") from None
 
 
 def _told(trigger: Trigger) -> Any:
