@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -74,15 +74,20 @@ def load(bases: QuerySet[Model]) -> tuple[list[Model], list[Model]]:
     django-polymorphic leaves out the former and answers the latter as instances of the base class, on which a
     condition would hold for everybody.
     """
+    return of_their_classes(bases.model, list(bases), bases.db)
+
+
+def of_their_classes(model: type[Model], bases: Sequence[Model], using: str) -> tuple[list[Model], list[Model]]:
+    """As :func:`load`, for rows of the model's own table that are at hand."""
     by_class: dict[type[Any] | None, list[Any]] = defaultdict(list)
     for base in bases:
         by_class[base.get_real_instance_class() if base.polymorphic_ctype_id else None].append(base)
     reals: dict[Any, Any] = {}
     for real_class, members in by_class.items():
-        if real_class is bases.model:
+        if real_class is model:
             reals.update((base.pk, base) for base in members)
         elif real_class is not None:
-            found = rows(real_class, bases.db).filter(pk__in=[base.pk for base in members])
+            found = rows(real_class, using).filter(pk__in=[base.pk for base in members])
             reals.update((real.pk, real) for real in found)
     return [reals[base.pk] for base in bases if base.pk in reals], [base for base in bases if base.pk not in reals]
 

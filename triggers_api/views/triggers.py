@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError, QuerySet, RestrictedError
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils.http import parse_etags
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from triggers import clock
 from triggers.enabling import disable, enable, refuse_incomplete
-from triggers.loading import load, rows
+from triggers.loading import of_their_classes, rows
 from triggers.models import Trigger
 from triggers_api import history
 from triggers_api.definitions import etag, load_components
@@ -38,7 +38,7 @@ class TriggerListView(ListView):
         return rows(Trigger, clock.alias())
 
     def tell(self, shown: list[Trigger]) -> Any:
-        triggers = _of_their_classes(shown)
+        triggers = _as_what_they_are(shown)
         load_components(triggers)
         return [_told(trigger) for trigger in triggers]
 
@@ -122,18 +122,15 @@ class DisableTriggerView(SwitchView):
     is_enabled = False
 
 
-def _find(id: int) -> Trigger:
-    found = _of_their_classes(rows(Trigger, clock.alias()).filter(pk=id))
-    if not found:
-        raise Http404
-    return found[0]
+def _find(id: int, *, lock: bool = False) -> Trigger:
+    bases = rows(Trigger, clock.alias())
+    base = get_object_or_404(bases.select_for_update() if lock else bases, pk=id)
+    return _as_what_they_are([base])[0]
 
 
 def _locked(request: Request, id: int) -> Trigger:
     """The trigger, nobody else changing it until the transaction ends. Refuses one that has changed since If-Match."""
-    if not rows(Trigger, clock.alias()).select_for_update().filter(pk=id):
-        raise Http404
-    trigger = _find(id)
+    trigger = _find(id, lock=True)
     expected = request.headers.get("If-Match")
     if expected is not None and expected.strip() != "*" and etag(_told(trigger)) not in parse_etags(expected):
         detail = "The trigger has changed since it was read. Read it again, and send its ETag of now as If-Match."
@@ -141,12 +138,11 @@ def _locked(request: Request, id: int) -> Trigger:
     return trigger
 
 
-def _of_their_classes(bases: Sequence[Trigger] | QuerySet[Trigger]) -> list[Trigger]:
-    """The triggers as what they are; as plain triggers where their class is not installed."""
-    keys = [base.pk for base in bases]
-    found, missing = load(rows(Trigger, clock.alias()).filter(pk__in=keys))
+def _as_what_they_are(bases: Sequence[Trigger]) -> list[Trigger]:
+    """The triggers, each of its own class; as plain triggers where that is not installed."""
+    found, missing = of_their_classes(Trigger, bases, clock.alias())
     by_key = {trigger.pk: trigger for trigger in (*missing, *found)}
-    return [by_key[key] for key in keys if key in by_key]
+    return [by_key[base.pk] for base in bases]
 
 
 def _saved(serializer: TriggerSerializer) -> Trigger:
