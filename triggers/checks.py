@@ -14,7 +14,7 @@ from django.core import checks
 from django.db import connections
 from django.utils.module_loading import import_string
 
-from triggers import clock, conf
+from triggers import clock, conf, schemas
 from triggers.audiences import EVERYBODY
 from triggers.models import Action, AudienceChunk, Condition, Event, Trigger
 
@@ -38,6 +38,8 @@ def check_components(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[
     messages: list[checks.CheckMessage] = []
     for model in models:
         messages += [*_reserved_fields(model), *_overridden(model)]
+        if issubclass(model, Event):
+            messages += _context_schema(model)
         if issubclass(model, Action):
             messages += [*_async_methods(model), *_attempts(model)]
     return messages + _same_names()
@@ -84,6 +86,14 @@ def _attempts(model: type[Action]) -> Iterator[checks.CheckMessage]:
         )
 
 
+def _context_schema(model: type[Event]) -> Iterator[checks.CheckMessage]:
+    if model.context_schema is not None:
+        for problem, hint in schemas.problems_of(model.context_schema):
+            yield checks.Error(
+                f"{model._meta.label}.context_schema {problem}", hint=hint, obj=model, id="triggers.E008"
+            )
+
+
 def _reserved_fields(model: type[Trigger | Event | Condition | Action]) -> Iterator[checks.CheckMessage]:
     base = next(base for base in _RESERVED if issubclass(model, base))
     if model is base:
@@ -101,7 +111,7 @@ def _reserved_fields(model: type[Trigger | Event | Condition | Action]) -> Itera
 #: Attributes that a field of the same name would hide. “type” is what the HTTP API calls the class.
 _RESERVED: Final[dict[type[Any], tuple[str, ...]]] = {
     Trigger: (),
-    Event: ("fired",),
+    Event: ("fired", "context_schema"),
     Condition: ("code", "requirement"),
     Action: ("atomic", "max_attempts", "backoff", "timeout"),
 }

@@ -63,6 +63,19 @@ def decode(stored: Any) -> Any:
     return {key.removeprefix("$"): decode(value) for key, value in stored.items()}
 
 
+def plain(stored: Any, decimal: Callable[[str], Any] = str) -> Any:
+    """What :func:`encode` made as JSON shows it to people: values under a tag are their text, keys the caller's own."""
+    if isinstance(stored, list):
+        return [plain(item, decimal) for item in stored]
+    if not isinstance(stored, dict):
+        return stored
+    if len(stored) == 1:
+        ((tag, text),) = stored.items()
+        if tag in _PARSERS:
+            return decimal(text) if tag == "$decimal" else text
+    return {key.removeprefix("$"): plain(value, decimal) for key, value in stored.items()}
+
+
 def canonical(value: Any) -> str:
     """One text for equal JSON values, whatever the order of their keys."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -9,7 +9,8 @@ Every error that dj-triggers raises on purpose.
     │   ├── AudienceUnknown
     │   ├── AudienceError
     │   ├── ContextInvalid
-    │   │   └── ContextKeyReserved
+    │   │   ├── ContextKeyReserved
+    │   │   └── ContextSchemaMismatch
     │   ├── TimingInvalid
     │   ├── KeyInvalid
     │   └── KeyConflict
@@ -95,6 +96,12 @@ class ContextKeyReserved(ContextInvalid):
     """The context uses a key that dj-triggers sets itself."""
 
     code = "context_key_reserved"
+
+
+class ContextSchemaMismatch(ContextInvalid):
+    """The context is not as the ``context_schema`` of the event's class asks."""
+
+    code = "context_schema_mismatch"
 
 
 class TimingInvalid(FiringRefused):

@@ -27,6 +27,7 @@ from triggers.expansion import Match, announce, condition_raised, named_runs, wr
 from triggers.loading import load, load_definitions, rows
 from triggers.models import AudienceChunk, Event, Occurrence, Run
 from triggers.registry import label
+from triggers.schemas import check_context
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,8 @@ class Firing:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stored_context", encode(self.context))
+        if self.replay_of is None:  # what was accepted once is replayed, though the schema may have changed
+            check_context(self.type, self.stored_context)
         if self.key is not None and not 0 < len(self.key) <= MAX_KEY_LENGTH:
             raise KeyInvalid(f"The key must be a text of 1 to {MAX_KEY_LENGTH} characters.")
         if self.key is not None and "\x00" in self.key:

@@ -114,6 +114,8 @@ class Event(PolymorphicModel):
         help_text=_("Delay from the moment when the event actually happened until it should be handled."),
     )
 
+    #: A JSON Schema (2020-12) of the context, checked whoever fires the event; None takes any context.
+    context_schema: ClassVar[Mapping[str, Any] | None] = None
     #: Sent once per new run when the event is fired, with ``event``, ``user_pk`` and the context.
     fired: ClassVar[Signal] = Signal()
 

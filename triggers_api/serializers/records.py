@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from datetime import date, time
 from typing import Any, Final
 
 from django.db import models
 from rest_framework import serializers
 
-from triggers.context import decode
+from triggers.context import plain
 from triggers.models import Activity, Occurrence, Run, Step
 from triggers.recording import MATCHED
 from triggers_api.fields import DurationField, MomentField, UserField
@@ -185,12 +183,3 @@ class OccurrenceSerializer(ListedOccurrenceSerializer):
     def get_runs(self, occurrence: Occurrence) -> Any:
         runs = self.context["runs"].first(occurrence)
         return RunSummarySerializer(runs, many=True, context=self.context).data
-
-
-def plain(context: Any) -> Any:
-    return json.loads(json.dumps(decode(context), default=_text))
-
-
-def _text(value: Any) -> str:
-    """What a context may hold beside JSON: Python's callers may pass moments, UUIDs and decimals."""
-    return value.isoformat() if isinstance(value, date | time) else str(value)
