@@ -114,8 +114,6 @@ def may_see_context(request: Request, occurrence: Occurrence) -> bool:
 
 def _fired(request: Request, occurrence: Occurrence) -> bool:
     """Whether the caller fired it, and comes with credentials that are good for that."""
-    if occurrence.fired_by_id != request.user.pk:
+    if occurrence.fired_by_id != request.user.pk or not may_fire_type(request, occurrence.type):
         return False
-    return bool(getattr(request.auth, "permits", _everything)(MayFire.permission)) and may_fire_type(
-        request, occurrence.type
-    )
+    return bool(getattr(request.auth, "permits", _everything)(MayFire.permission))
