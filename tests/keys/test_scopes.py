@@ -1,5 +1,6 @@
 """What a key gives: never more than its user may do, and of that what its scopes say."""
 
+import json
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ CALLS: dict[str, tuple[str, str, Any]] = {
     "fire": ("post", "fire/", 202),
     "explain": ("post", "explain/", 200),
     "runs:read": ("get", "runs/", 200),
+    "triggers:read": ("get", "triggers/", 200),
 }
 
 
@@ -27,6 +29,11 @@ def call(key: ApiKey, scope: str, user: User) -> Any:
     method, path, _status = CALLS[scope]
     body = {"type": EVENT, "users": [str(user.pk)]} if method == "post" else None
     return getattr(client_of(key), method)(f"/api/v1/{path}", body, format="json")
+
+
+def _all_but(scope: str) -> list[str]:
+    """The scopes that do not include what the scope stands for."""
+    return [name for name in SCOPES if not SCOPES[name].permissions & SCOPES[scope].permissions]
 
 
 @pytest.mark.parametrize("scope", CALLS)
@@ -39,7 +46,7 @@ def test_without_the_scope_the_users_permission_is_not_enough(
     scope: str, make_key: MakeKey, anna: User, trigger: Trigger
 ) -> None:
     before = database()
-    response = call(make_key(*(name for name in SCOPES if name != scope)), scope, anna)
+    response = call(make_key(*_all_but(scope)), scope, anna)
     assert (response.status_code, response.json()["code"]) == (403, "permission_denied")
     assert database() == before
 
@@ -59,6 +66,52 @@ def test_the_key_of_a_superuser_gives_no_more_than_its_scopes(
     key = make_key("explain", user=admin_user)
     assert call(key, "explain", anna).status_code == 200
     assert call(key, "fire", anna).status_code == 403
+
+
+LIMITED = "These credentials are not good for events of the type app.TaskCompletedEvent."
+
+
+def ways_to_name_it(trigger: Trigger, user: User) -> dict[str, tuple[str, dict[str, Any], str]]:
+    """Path, body and the pointer of the refusal."""
+    by_type = {"type": EVENT, "users": [str(user.pk)]}
+    by_event = {"event": trigger.events.get().pk, "users": [str(user.pk)]}
+    cloud_event = {"specversion": "1.0", "id": "1", "source": "/shop", "type": EVENT, "subject": str(user.pk)}
+    return {
+        "type": ("fire/", by_type, "/type"),
+        "configured event": ("fire/", by_event, "/event"),
+        "batch": ("fire/batch/", {"items": [by_type]}, "/items/0/type"),
+        "CloudEvent": ("cloudevents/", cloud_event, "/type"),
+        "question": ("explain/", by_type, "/type"),
+    }
+
+
+@pytest.mark.parametrize("way", ["type", "configured event", "batch", "CloudEvent", "question"])
+def test_a_key_may_be_limited_to_types_of_events(way: str, make_key: MakeKey, anna: User, trigger: Trigger) -> None:
+    path, body, pointer = ways_to_name_it(trigger, anna)[way]
+    content_type = "application/cloudevents+json" if way == "CloudEvent" else "application/json"
+
+    def send(key: ApiKey) -> Any:
+        return client_of(key).post(f"/api/v1/{path}", json.dumps(body), content_type=content_type)
+
+    before = database()
+    response = send(make_key("fire", "explain", event_types=["probe.ProbeEvent"]))
+    assert response.status_code == 403
+    assert [(error["pointer"], error["code"]) for error in response.json()["errors"]] == [
+        (pointer, "event_type_not_permitted")
+    ]
+    assert response.json()["errors"][0]["detail"] == LIMITED
+    assert database() == before
+
+    assert send(make_key("fire", "explain", event_types=[EVENT])).status_code in (200, 202)
+
+
+def test_all_users_are_a_scope_of_their_own(make_key: MakeKey, anna: User, trigger: Trigger) -> None:
+    def fire_to_all(*scopes: str) -> Any:
+        return client_of(make_key(*scopes)).post("/api/v1/fire/", {"type": EVENT, "audience": "all"}, format="json")
+
+    assert fire_to_all("fire").status_code == 403
+    assert fire_to_all("fire:all").status_code == 403
+    assert fire_to_all("fire", "fire:all").status_code == 202
 
 
 def test_a_key_permits_what_its_scopes_stand_for() -> None:
