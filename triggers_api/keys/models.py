@@ -89,7 +89,8 @@ class ApiKey(models.Model):
         """
         The key that has the secret, with its user.
 
-        A wrong secret takes the time of a good one, whether or not its prefix is that of a key.
+        How long it takes says nothing of how much of the secret is right; at most that a key has the prefix, which
+        anybody may see.
         """
         # Not from a replica: what is revoked is so at once.
         keys = cls.objects.using(router.db_for_write(cls))
