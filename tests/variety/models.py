@@ -1,7 +1,7 @@
 """Components with fields of every kind, a component whose serializer is registered, and a class of triggers."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
 
-from triggers.models import Action, Condition, Trigger
+from triggers.models import Action, Condition, Event, Trigger
 
 
 class Version:
@@ -104,6 +104,15 @@ class VariedCondition(Condition):
             raise ValidationError({"text": ValidationError("Not this text.", "bad_text")})
         if self.flag and self.maybe:
             raise ValidationError("Not both flags.", "both_flags")
+
+
+class CheckedEvent(Event):
+    """Says what its context is to be."""
+
+    context_schema: ClassVar[Any] = {
+        "type": "object",
+        "properties": {"order": {"type": "object", "properties": {"amount": {"type": "number", "minimum": 0}}}},
+    }
 
 
 class SecretAction(Action):
