@@ -14,3 +14,6 @@ class Person(AbstractBaseUser):
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
+
+    def has_perm(self, permission: str, obj: object = None) -> bool:
+        return True
