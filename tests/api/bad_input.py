@@ -46,10 +46,7 @@ class World:
     @classmethod
     def make(cls) -> "World":
         user = User.objects.create_user("ada", email="ada@example.com")
-        root = APIClient()
-        root.credentials(
-            HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=User.objects.create_superuser('root')).key}"
-        )
+        root = caller(User.objects.create_superuser("root"))
         enabled = a_trigger(RecordEffectAction(), name="Enabled")
         refusing = a_trigger(RefusingAction(), name="Refusing", event=TaskCompletedEvent())
         runs = []
@@ -70,7 +67,7 @@ class World:
         )
 
     def raw(self, body: bytes, path: str = "fire/", content_type: str = "application/json", **headers: str) -> Any:
-        return self.root.generic("POST", API + path, body, content_type=content_type, headers=headers)
+        return self.root.post(API + path, body, content_type=content_type, headers=headers)
 
     def fire(self, headers: Mapping[str, str] = NONE, **fields: Any) -> Any:
         """An acceptable request but for these fields; those that are ... are left out."""
