@@ -8,6 +8,8 @@ Every error that dj-triggers raises on purpose.
     │   ├── AudienceInvalid
     │   ├── AudienceUnknown
     │   ├── AudienceError
+    │   ├── UsersTooMany
+    │   ├── AudienceTooLarge
     │   ├── ContextInvalid
     │   │   ├── ContextKeyReserved
     │   │   └── ContextSchemaMismatch
@@ -78,6 +80,20 @@ class AudienceError(FiringRefused):
     """
 
     code = "audience_error"
+    argument = "audience"
+
+
+class UsersTooMany(FiringRefused):
+    """More users than can be explained at once."""
+
+    code = "users_too_many"
+    argument = "users"
+
+
+class AudienceTooLarge(FiringRefused):
+    """The audience has more users than can be explained at once."""
+
+    code = "audience_too_large"
     argument = "audience"
 
 

@@ -43,11 +43,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Match:
-    """A configured event that happened: whose runs are to be written, and when they are due."""
+    """A configured event of the type that was fired: if it happened, runs are to be written, due at this moment."""
 
     occurrence: Occurrence
     event: Event
     definition: Definition
+    #: Its entry in ``Occurrence.matches``.
+    note: dict[str, Any]
     due_at: datetime | None
     now: datetime
 

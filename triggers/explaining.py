@@ -1,36 +1,50 @@
 """
 What an event would do, without its happening: the same evaluator that decides for live runs, and nothing is written.
 
-Live runs stop at the first condition that does not hold; here every one is asked.
+Live runs stop at the first condition that does not hold; here every one is asked, also of triggers that cannot start.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
 
 from triggers import clock
-from triggers.audiences import NamedUsers
+from triggers.audiences import (
+    Audience,
+    NamedAudience,
+    NamedUsers,
+    QueriedUsers,
+    audience_of,
+    filterable,
+    keys_in,
+)
 from triggers.evaluation import (
     Decision,
     activities_of,
     asks_user_by_user,
     filters_users,
+    guarded,
     is_outage,
     kept_out,
     not_allowed,
     observed,
-    users,
 )
+from triggers.evaluation import (
+    users as everybody,
+)
+from triggers.exceptions import AudienceTooLarge, UsersTooMany
 from triggers.expansion import Match
 from triggers.models import Activity, Condition, Event
 from triggers.recording import MATCHED, Firing, match_events, new_occurrence
 from triggers.registry import what_happens
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 #: How many users one call explains at most.
 MAX_USERS: Final = 100
@@ -42,9 +56,14 @@ class Report:
 
     condition: Condition
     holds: bool
+    #: What the condition asks for, and what was found; blank where it cannot say.
     required: str
     observed: str
+    #: Why it does not hold, as a stable code and a sentence.
+    code: str = ""
     detail: str = ""
+    #: When it will hold if nothing else happens; None: it does, or never, or that is unknown.
+    possible_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -60,97 +79,131 @@ class Explanation:
     detail: str
     due_at: datetime | None = None
     reports: list[Report] = field(default_factory=list)
+    #: The condition for which the run would be skipped.
+    decided_by: Condition | None = None
 
 
 def explain(
     event: type[Event] | str | Event,
     *,
-    users: Any,
+    users: Any = None,
+    audience: str | None = None,
     context: Mapping[str, Any] | None = None,
+    occurred_at: datetime | None = None,
+    delay: timedelta | None = None,
+    scheduled_at: datetime | None = None,
 ) -> list[Explanation]:
     """
-    What firing the event now would do, for each configured event that is meant and each user who exists.
+    What :func:`triggers.fire` would do by the same arguments now, for each configured event that is meant and each
+    user who exists.
 
-    Raises what ``fire`` raises, and ValueError for more than ``MAX_USERS`` users.
+    Raises what ``fire`` raises; UsersTooMany or AudienceTooLarge for more than ``MAX_USERS`` users; AudienceError for
+    a named audience that cannot be read.
     """
     using = clock.alias()
-    audience = NamedUsers(users if isinstance(users, list | tuple) else [users], using)
-    if len(audience.keys) > MAX_USERS:
-        raise ValueError(f"At most {MAX_USERS} users can be explained at once.")
     type_, configured = what_happens(event)
-    firing = Firing(type=type_, event=configured, audience=audience, context={} if context is None else context)
+    few = _few(audience_of(users, audience, using), using)
+    firing = Firing(
+        type=type_,
+        event=configured,
+        audience=few,
+        context={} if context is None else context,
+        occurred_at=occurred_at,
+        delay=delay,
+        scheduled_at=scheduled_at,
+    )
     occurrence = new_occurrence(firing)
-    matches = {match.event.pk: match for match in match_events(firing, occurrence, using)}
-    people = _people(audience, using)
-    explanations: list[Explanation] = []
-    for note in occurrence.matches:
-        if note["code"] == MATCHED:
-            explanations += _of_match(matches[note["event"]], firing, people, using)
-        else:
-            explanations += [
-                Explanation(
-                    note["event"], note["trigger"], note["trigger_name"], user, False, note["code"], note["detail"]
-                )
-                for user in people
-            ]
-    return explanations
+    matches = match_events(firing, occurrence, using)
+    people = _people(few, using)
+    found: list[Explanation] = []
+    for match in matches:
+        found += _of_match(match, firing, people, using)
+    return found
+
+
+def _few(audience: Audience, using: str) -> NamedUsers:
+    """The users of the audience, one by one. Raises UsersTooMany or AudienceTooLarge."""
+    sentence = f"At most {MAX_USERS} users can be explained at once."
+    if isinstance(audience, NamedAudience):
+        keys = keys_in(audience.name, using, limit=MAX_USERS + 1)
+        if len(keys) > MAX_USERS:
+            raise AudienceTooLarge(f"The audience “{audience.name}” has more. {sentence}")
+        return NamedUsers(keys, using)
+    if isinstance(audience, QueriedUsers):
+        queryset = filterable(audience.queryset, using)
+        audience = NamedUsers(queryset.order_by("pk").values_list("pk", flat=True).distinct()[: MAX_USERS + 1], using)
+    if len(audience.keys) > MAX_USERS:
+        raise UsersTooMany(sentence)
+    return audience
 
 
 def _people(audience: NamedUsers, using: str) -> list[Any]:
-    found = {user.pk: user for user in users(using).filter(pk__in=audience.keys)}
+    found = {user.pk: user for user in everybody(using).filter(pk__in=audience.keys)}
     return [found[key] for key in audience.keys if key in found]
 
 
 def _of_match(match: Match, firing: Firing, people: list[Any], using: str) -> list[Explanation]:
+    """In the order in which live runs decide: who fires asks those that filter querysets, the worker the others."""
+    trigger, conditions = match.definition.trigger, match.definition.conditions
     keys = [user.pk for user in people]
-    trigger = match.definition.trigger
     activities = activities_of(trigger.pk, keys, using)
-    decisions = {
-        condition.pk: kept_out(condition, keys, using)
-        for condition in match.definition.conditions
-        if filters_users(condition)
-    }
+    by_filter = {condition.pk: kept_out(condition, keys, using) for condition in conditions if filters_users(condition)}
     by_trigger = kept_out(trigger, keys, using) if filters_users(trigger) else {}
     explanations = []
     for user in people:
-        reports = []
-        first: Decision | None = None
-        for condition in match.definition.conditions:
-            decision = decisions.get(condition.pk, {}).get(user.pk)
-            if decision is None and asks_user_by_user(condition):
-                decision = not_allowed(condition, user, lambda user=user: _context(match, firing, user))  # type: ignore[misc]
-            reports.append(_report(condition, decision, user, activities.get(user.pk), using))
-            first = first or decision
-        first = first or by_trigger.get(user.pk)
+        left_out = {pk: decisions[user.pk] for pk, decisions in by_filter.items() if user.pk in decisions}
+        denied = _denied(conditions, match, firing, user)
+        deciding = [*left_out.values(), *([by_trigger[user.pk]] if user.pk in by_trigger else []), *denied.values()]
+        happened = match.note["code"] == MATCHED
+        decision = deciding[0] if happened and deciding else None
         explanations.append(
             Explanation(
                 match.event.pk,
                 trigger.pk,
                 trigger.name,
                 user,
-                would_run=first is None,
-                code=first.code if first else MATCHED,
-                detail=first.detail if first else "",
+                would_run=happened and decision is None,
+                code=decision.code if decision else match.note["code"],
+                detail=decision.detail if decision else match.note["detail"],
                 due_at=match.due_at,
-                reports=reports,
+                reports=[
+                    _report(condition, {**denied, **left_out}.get(condition.pk), user, activities.get(user.pk), using)
+                    for condition in conditions
+                ],
+                decided_by=decision.condition if decision else None,
             )
         )
     return explanations
 
 
-def _context(match: Match, firing: Firing, user: Any) -> Mapping[str, Any]:
-    return dict(match.event.get_user_context(user, dict(firing.context)))
+def _denied(conditions: Collection[Condition], match: Match, firing: Firing, user: Any) -> dict[int, Decision]:
+    """What the conditions written in Python have against the user."""
+
+    def context() -> Mapping[str, Any]:
+        return dict(match.event.get_user_context(user, dict(firing.context)))
+
+    asked = [condition for condition in conditions if asks_user_by_user(condition)]
+    decisions = {condition.pk: not_allowed(condition, user, context) for condition in asked}
+    return {pk: decision for pk, decision in decisions.items() if decision}
 
 
 def _report(
     condition: Condition, decision: Decision | None, user: Any, activity: Activity | None, using: str
 ) -> Report:
-    if decision is not None:
-        return Report(condition, False, decision.required, decision.observed, decision.detail)
-    try:
-        return Report(condition, True, str(condition.requirement), observed(condition, user, activity, using))
-    except Exception as error:
-        if is_outage(error, using):
-            raise
-        logger.warning("Condition %s could not say what it observed", condition.pk, exc_info=error)
-        return Report(condition, True, str(condition), "")
+    def said(question: Callable[[], Result], otherwise: Result) -> Result:
+        try:
+            return guarded(question, using)
+        except Exception as error:
+            if is_outage(error, using):
+                raise
+            logger.warning("Condition %s could not be asked what it found", condition.pk, exc_info=error)
+            return otherwise
+
+    required = said(lambda: str(condition.requirement), str(condition))
+    found = said(lambda: observed(condition, user, activity, using), "")
+    if decision is None:
+        return Report(condition, True, required, found)
+    possible_at = None
+    if decision.code == condition.code:
+        possible_at = said(lambda: condition.possible_at(user, activity), None)
+    return Report(condition, False, required, found, decision.code, decision.detail, possible_at)

@@ -136,7 +136,8 @@ def record(firing: Firing) -> Occurrence:
     using = clock.alias()
     with transaction.atomic(using=using):
         occurrence = new_occurrence(firing)
-        matches = [] if occurrence.code else match_events(firing, occurrence, using)
+        found = [] if occurrence.code else match_events(firing, occurrence, using)
+        matches = [match for match in found if match.note["code"] == MATCHED]
         runs: list[Run] = []
         named = _few_named_users(firing)
         if named:
@@ -216,7 +217,7 @@ def _insert_or_find(occurrence: Occurrence, using: str) -> Occurrence:
 
 
 def match_events(firing: Firing, occurrence: Occurrence, using: str) -> list[Match]:
-    """The configured events that happened; each is noted in ``occurrence.matches``, as are those that did not."""
+    """The configured events that are meant; each is noted in ``occurrence.matches``, with whether it happened."""
     if firing.event is not None:
         events = [firing.event]
     else:
@@ -229,17 +230,16 @@ def match_events(firing: Firing, occurrence: Occurrence, using: str) -> list[Mat
         definition = definitions[event.trigger_id]
         event.trigger = definition.trigger
         code, detail = definition.obstacle or _beyond_all_dates(event, firing) or _concerns(event, firing, using)
-        occurrence.matches.append(
-            {
-                "event": event.pk,
-                "trigger": definition.trigger.pk,
-                "trigger_name": definition.trigger.name,
-                "code": code,
-                "detail": detail,
-            }
-        )
-        if code == MATCHED:
-            matches.append(Match(occurrence, event, definition, firing.due_at(event), firing.now))
+        note = {
+            "event": event.pk,
+            "trigger": definition.trigger.pk,
+            "trigger_name": definition.trigger.name,
+            "code": code,
+            "detail": detail,
+        }
+        occurrence.matches.append(note)
+        due_at = firing.due_at(event) if code == MATCHED else None
+        matches.append(Match(occurrence, event, definition, note, due_at, firing.now))
     return matches
 
 
@@ -270,7 +270,6 @@ def _write_audience(
 ) -> list[tuple[str, UUID]]:
     """The chunks written, each with its engine. A condition that raises concerns its own trigger only."""
     written: list[tuple[str, UUID]] = []
-    notes = {note["event"]: note for note in occurrence.matches}
     for match in matches:
         try:
             with transaction.atomic(using=using):
@@ -280,7 +279,7 @@ def _write_audience(
                 raise
             logger.warning("The audience of event %s could not be read", match.event.pk, exc_info=error)
             code, detail = condition_raised(error)
-            notes[match.event.pk] |= {"code": code, "detail": detail}
+            match.note.update(code=code, detail=detail)
             occurrence.save(using=using, update_fields=["matches"])
     return written
 

@@ -46,7 +46,8 @@ def test_the_errors_are_those_that_there_are() -> None:
     expected = re.findall(r'Problem\(\s*(\d+), "(\w+)"', source)
     expected += [(str(error.status_code), str(error.default_code)) for error in RAISED_BY_REST_FRAMEWORK]
     # What fire() refuses; users who cannot be, and too many or none, are errors of their fields already.
-    refused = {kind.code for kind in _subclasses(exceptions.FiringRefused)} - {"user_invalid", "audience_invalid"}
+    fields = {"user_invalid", "users_too_many", "audience_invalid"}
+    refused = {kind.code for kind in _subclasses(exceptions.FiringRefused)} - fields
     expected += [("422" if code == "key_conflict" else "400", code) for code in refused]
     expected += [("409", code) for code in calls.REFUSED]
     expected += [("400", "body_invalid"), ("400", "query_invalid")]

@@ -73,6 +73,13 @@ class UsernameCondition(Condition):
         return user_queryset.filter(username__startswith=self.prefix)
 
 
+class BrokenFilterCondition(Condition):
+    """Cannot filter querysets."""
+
+    def filter_user_queryset(self, user_queryset: QuerySet[Any]) -> QuerySet[Any]:
+        raise RuntimeError("cannot filter")
+
+
 class ContextCondition(Condition):
     """Holds if the context has the key."""
 

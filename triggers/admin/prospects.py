@@ -79,15 +79,15 @@ def _what_would_happen(explanation: Explanation) -> str:
         return _("Would start on %(moment)s.") % {"moment": moment(explanation.due_at)}
     if explanation.would_run:
         return _("Would start at once.")
-    if all(report.holds for report in explanation.reports) and explanation.reports:
+    if explanation.code == "condition_failed" and explanation.decided_by is None:
         return explanation.detail  # the trigger's own filter
     return _("Would not start: %(reason)s") % {"reason": why_not_started(explanation.code, explanation.detail)}
 
 
 def _answer(report: Report) -> str:
     """The condition, what it requires if that says more than its name, and what was observed."""
-    if not report.holds and not report.required:
-        return report.detail  # it raised
+    if report.code == "condition_error":
+        return report.detail
     name = str(report.condition)
     facts = []
     if report.required != name:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth import get_user_model
@@ -209,6 +209,10 @@ class Condition(PolymorphicModel):
     def observe(self, user: Any, activity: Activity | None) -> str:
         """What was found instead, for the same people; blank says no more than that it does not hold."""
         return ""
+
+    def possible_at(self, user: Any, activity: Activity | None) -> datetime | None:
+        """When the condition, which does not hold now, will hold if nothing else happens; None: never, or unknown."""
+        return None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.validators import MinValueValidator
@@ -84,6 +84,14 @@ class ActionFrequencyCondition(Condition):
             return ""
         last = timezone.localtime(activity.last_action_datetime)
         return _("last time on %(moment)s") % {"moment": date_format(last, "DATETIME_FORMAT")}
+
+    def possible_at(self, user: Any, activity: Activity | None) -> datetime | None:
+        if activity is None or activity.last_action_datetime is None:
+            return None
+        try:
+            return activity.last_action_datetime + self.limit
+        except OverflowError:
+            return None
 
 
 def _own_activity(condition: Condition) -> models.QuerySet[Activity]:
