@@ -1,5 +1,6 @@
 """``POST fire/`` with the id of one configured event, and to audiences by name."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.api.conftest import StartClient
 from tests.api.problems import assert_problem, database, problem
 from tests.api.records import match
 from tests.app.models import Task, TaskCompletedEvent
-from tests.probe.models import PickyEvent, RecordEffectAction
+from tests.probe.models import PickyEvent, ProbeEvent, RecordEffectAction
 from triggers.expansion import expand
 from triggers.models import Action, AudienceChunk, Event, Occurrence, Run, Trigger
 from triggers_api.keys import secret
@@ -179,3 +180,40 @@ def test_credentials_may_be_good_for_some_types_only(settings: Any, trigger: Tri
             assert_problem(response, problem(403, code, detail, [(f"/{argument}", code, detail)]))
     assert database() == before
     assert fire(client, type="probe.ProbeEvent", user=admin_user.pk).status_code == 202
+
+
+SCHEMA = {"type": "object", "required": ["lines"], "properties": {"lines": {"items": {"type": "object"}}}}
+
+
+@pytest.mark.parametrize(
+    ("context", "pointer"), [({}, ""), ({"lines": [{}, 7]}, "/lines/1")], ids=["a key is missing", "a value is wrong"]
+)
+def test_a_context_that_is_not_as_its_schema_asks_is_refused_wherever_it_comes_from(
+    client_with: StartClient,
+    anna: User,
+    monkeypatch: pytest.MonkeyPatch,
+    context: dict[str, Any],
+    pointer: str,
+) -> None:
+    monkeypatch.setattr(ProbeEvent, "context_schema", SCHEMA)
+    client = client_with("fire_event", "explain_event")
+    trigger = a_trigger(RecordEffectAction())
+    body = {"user": anna.pk, "context": context}
+    event = {"specversion": "1.0", "id": "7", "source": "/shop", "type": "probe.ProbeEvent", "subject": str(anna.pk)}
+    requests: list[tuple[str, Any, str]] = [
+        ("fire/", body | {"type": "probe.ProbeEvent"}, "/context"),
+        ("fire/", body | {"event": trigger.events.get().pk}, "/context"),
+        ("fire/batch/", {"items": [body | {"type": "probe.ProbeEvent"}]}, "/items/0/context"),
+        ("explain/", body | {"type": "probe.ProbeEvent"}, "/context"),
+        ("cloudevents/", event | {"data": context}, "/data"),
+    ]
+    before = database()
+
+    for path, body, place in requests:
+        content_type = "application/cloudevents+json" if path == "cloudevents/" else "application/json"
+        response = client.post(f"/api/v1/{path}", json.dumps(body), content_type=content_type)
+        detail = response.json()["detail"]
+        assert detail.startswith("The context is not as the schema of probe.ProbeEvent asks: ")
+        errors = [(place + pointer, "context_schema_mismatch", detail)]
+        assert_problem(response, problem(400, "context_schema_mismatch", detail, errors))
+    assert database() == before
