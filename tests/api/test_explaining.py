@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
 from tests.acceptance.scenario import a_trigger, people
 from tests.api.conftest import StartClient
 from tests.api.problems import assert_problem, database, invalid, problem
+from tests.api.records import moment
+from tests.app.models import Task
 from tests.probe.models import (
     ContextCondition,
     ProbeEvent,
@@ -18,14 +21,15 @@ from tests.probe.models import (
     RecordEffectAction,
     UsernameCondition,
 )
-from triggers.models import ActionCountCondition, Activity
+from triggers.models import ActionCountCondition, ActionFrequencyCondition, Activity
 
 pytestmark = pytest.mark.django_db
 
 URL = "/api/v1/explain/"
 TYPE = "probe.ProbeEvent"
 NO_EVENT = "Give one of type, event."
-NO_USERS = "Give one of user, users."
+NO_USERS = "Give one of user, users, audience."
+FIELDS = "type, event, user, users, audience, context, occurred_at, delay, scheduled_at"
 UNKNOWN_USERS = "None of the users exists."
 TIMES = "The condition “action count no more than 2” does not hold. "
 TIMES += "Required: at most 2 times for each person. Observed: 2 times so far."
@@ -64,6 +68,7 @@ def test_every_condition_is_told_for_every_user(asker: APIClient, anna: User) ->
                 "satisfied": named,
                 "required": "username condition",
                 "observed": "",
+                "code": "" if named else "condition_failed",
                 "detail": "" if named else not_named,
                 "possible_at": None,
             },
@@ -74,6 +79,7 @@ def test_every_condition_is_told_for_every_user(asker: APIClient, anna: User) ->
                 "satisfied": few,
                 "required": "at most 2 times for each person",
                 "observed": times,
+                "code": "" if few else "limit_reached",
                 "detail": "" if few else TIMES,
                 "possible_at": None,
             },
@@ -84,6 +90,7 @@ def test_every_condition_is_told_for_every_user(asker: APIClient, anna: User) ->
                 "satisfied": True,
                 "required": "context condition",
                 "observed": "",
+                "code": "",
                 "detail": "",
                 "possible_at": None,
             },
@@ -141,6 +148,66 @@ def test_a_trigger_that_cannot_start_says_why(asker: APIClient, anna: User) -> N
     ]
 
 
+def test_a_limit_says_when_it_will_let_somebody_through_again(asker: APIClient, anna: User) -> None:
+    trigger = a_trigger(RecordEffectAction(), conditions=[ActionFrequencyCondition(limit=timedelta(days=2))])
+    last = timezone.now() - timedelta(hours=1)
+    Activity.objects.create(trigger=trigger, user=anna, action_count=1, last_action_datetime=last)
+
+    (explanation,) = explain(asker, user=anna.pk).json()["explanations"]
+
+    assert (explanation["would_run"], explanation["code"]) == (False, "limit_reached")
+    assert [report["possible_at"] for report in explanation["conditions"]] == [moment(last + timedelta(days=2))]
+
+
+def test_an_audience_is_explained_user_by_user(asker: APIClient) -> None:
+    owner, other = people(2)
+    Task.objects.create(user=owner, name="Write to Bob")
+    a_trigger(RecordEffectAction())
+    before = database()
+
+    body = explain(asker, audience="task-owners").json()
+
+    assert body["unknown_users"] == []
+    assert [explanation["user"] for explanation in body["explanations"]] == [str(owner.pk)]
+    assert {explanation["user"] for explanation in explain(asker, audience="all").json()["explanations"]} >= {
+        str(owner.pk),
+        str(other.pk),
+    }
+    assert database() == before
+
+
+def test_a_large_audience_is_not_explained(asker: APIClient) -> None:
+    people(101)
+
+    response = explain(asker, audience="all")
+
+    detail = "The audience “all” has more. At most 100 users can be explained at once."
+    assert_problem(response, refused("audience_too_large", detail, "/audience"))
+
+
+def test_the_times_that_fire_takes_are_taken(asker: APIClient, anna: User) -> None:
+    a_trigger(RecordEffectAction(), event=ProbeEvent(delay=timedelta(hours=1)))
+
+    for times, due_at in [
+        ({"scheduled_at": "2126-01-31T09:00:00Z"}, "2126-01-31T10:00:00Z"),
+        ({"occurred_at": "2126-01-31T09:00:00+02:00", "delay": "P1D"}, "2126-02-01T08:00:00Z"),
+        ({"occurred_at": "2026-01-31T09:00:00Z"}, None),
+    ]:
+        (explanation,) = explain(asker, user=anna.pk, **times).json()["explanations"]
+        assert explanation["due_at"] == due_at
+
+
+def test_one_configured_event_is_explained(asker: APIClient, anna: User) -> None:
+    a_trigger(RecordEffectAction(), name="other")
+    trigger = a_trigger(RecordEffectAction(), is_enabled=False)
+
+    response = asker.post(URL, {"event": trigger.events.get().pk, "user": anna.pk}, format="json")
+
+    assert response.status_code == 200  # where firing it would be refused
+    (explanation,) = response.json()["explanations"]
+    assert (explanation["trigger"], explanation["code"]) == (trigger.pk, "trigger_disabled")
+
+
 def test_a_condition_that_raises_is_told_and_concerns_its_user_only(asker: APIClient, anna: User) -> None:
     (bert,) = people(1, prefix="bert")
     a_trigger(RecordEffectAction(), conditions=[RaisingCondition(usernames="anna")])
@@ -178,10 +245,8 @@ def refused(code: str, detail: str, pointer: str) -> dict[str, Any]:
     [
         ({}, invalid(("/type", "required", NO_EVENT), ("/user", "required", NO_USERS))),
         (
-            {"type": TYPE, "users": [1], "delay": "PT1S"},
-            invalid(
-                ("/delay", "unknown_field", "There is no such field; there are type, event, user, users, context.")
-            ),
+            {"type": TYPE, "users": [1], "idempotency_key": "a"},
+            invalid(("/idempotency_key", "unknown_field", f"There is no such field; there are {FIELDS}.")),
         ),
         ({"type": TYPE, "users": []}, invalid(("/users", "empty", "This list may not be empty."))),
         (

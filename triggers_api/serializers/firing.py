@@ -99,10 +99,6 @@ class ExplainSerializer(FireSerializer):
     """The body of ``explain/``: the arguments of :func:`triggers.explaining.explain`."""
 
     users = serializers.ListField(child=UserField(), allow_empty=False, max_length=explaining.MAX_USERS, required=False)
-    # INTERIM
-    one_of = (("type", "event"), ("user", "users"))
-    one_at_most = ()
-    audience = occurred_at = delay = scheduled_at = None  # type: ignore[assignment]
 
 
 class NothingSerializer(StrictSerializer):
@@ -118,8 +114,9 @@ class ReportSerializer(serializers.Serializer[Any]):
     satisfied = serializers.BooleanField(source="holds")
     required = serializers.CharField()  # type: ignore[assignment]  # a field takes the attribute's place
     observed = serializers.CharField()
+    code = serializers.CharField()
     detail = serializers.CharField()
-    possible_at = MomentField(default=None)
+    possible_at = MomentField()
 
 
 class ExplanationSerializer(serializers.Serializer[Any]):

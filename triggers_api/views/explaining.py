@@ -22,7 +22,7 @@ class ExplainView(TriggersView):
         body = ExplainSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         event, arguments = arguments_of(request, body.validated_data)
-        explanations = explain(event, users=arguments["users"].keys, context=arguments["context"])
+        explanations = explain(event, **arguments)
         users = arguments.get("users")
         if users is not None and not users.known:
             raise nobody(body.validated_data)
