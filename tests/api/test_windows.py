@@ -35,10 +35,10 @@ def long_lists(db: None) -> None:
         Run(id=first_uuid7(moment), occurrence=occurrence, event_id=1, trigger_id=1, user_id=1, engine="celery")
         for moment, occurrence in zip(moments, occurrences, strict=True)
     )
-    for rows, field in ((occurrences, "recorded_at"), (runs, "created_at")):
-        for row, moment in zip(rows, moments, strict=True):
-            setattr(row, field, moment)
-        type(rows[0])._base_manager.bulk_update(rows, [field], batch_size=1000)
+    for occurrence, run, moment in zip(occurrences, runs, moments, strict=True):
+        occurrence.recorded_at = run.created_at = moment
+    Occurrence.objects.bulk_update(occurrences, ["recorded_at"], batch_size=1000)
+    Run.objects.bulk_update(runs, ["created_at"], batch_size=1000)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 
