@@ -10,3 +10,8 @@ class TriggersApiConfig(AppConfig):
     name = "triggers_api"
     label = "triggers_api"
     verbose_name = _("triggers API")
+
+    def ready(self) -> None:
+        from triggers_api import checks
+
+        checks.register()

@@ -4,6 +4,7 @@ Users as callers name them: by primary key, or by the field of ``TRIGGERS_API_US
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from triggers_api import conf
 
 class People(NamedUsers):
     """
-    Users as one request named them: each once, by the :func:`value` of the field.
+    Users as one request named them: each once, by the :func:`value` of the field. One that several have names nobody.
 
     The library compares repeats of a request by the names, so that one is recognized though somebody has got or lost
     a name meanwhile.
@@ -33,8 +34,9 @@ class People(NamedUsers):
             super().__init__(self._values, using)
             return
         name = _field().name
-        found = users(using).filter(**{f"{name}__in": self._values}).values_list(name, "pk")
-        self._keys = dict(found.iterator())
+        found = list(users(using).filter(**{f"{name}__in": self._values}).values_list(name, "pk"))
+        times = Counter(value for value, _ in found)
+        self._keys = {value: key for value, key in found if times[value] == 1}
         super().__init__([self._keys[value] for value in self._values if value in self._keys], using)
         self._proven.update(self.keys)
 
@@ -78,8 +80,9 @@ def names(keys: Iterable[Any]) -> Callable[[Any], str]:
 
 
 def found(value: Any) -> Any:
-    """The user of that :func:`value`; None if there is none."""
-    return users(clock.alias()).filter(**{_field().name: value}).first()
+    """The user of that :func:`value`; None if there is none, or if there are several."""
+    few = list(users(clock.alias()).filter(**{_field().name: value})[:2])
+    return few[0] if len(few) == 1 else None
 
 
 def name(user: Any) -> str:

@@ -15,6 +15,7 @@ from tests.api.problems import assert_problem, database, invalid, problem
 from tests.probe.models import RecordEffectAction
 from triggers import fire
 from triggers.models import Activity, Run, Trigger
+from triggers_api.checks import check_settings
 
 pytestmark = pytest.mark.django_db
 
@@ -180,3 +181,42 @@ def test_a_thousand_names_are_looked_up_at_once(caller: APIClient, settings: Set
 
     # Keys are looked up too; what comes to it is one query for the names in the answer.
     assert costs[0] == costs[1] + 1
+
+
+def test_a_name_that_several_have_names_nobody(caller: APIClient, anna: User, trigger: Trigger) -> None:
+    User.objects.create_user("other", email=ANNA)
+
+    response = post(caller, "fire/", {"type": TYPE, "user": ANNA})
+
+    assert (response.status_code, response.json()["code"]) == (400, "users_unknown")
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "id"),
+    [
+        ("pk", None),
+        ("id", None),
+        ("username", None),
+        ("email", "triggers_api.W002"),
+        ("groups", "triggers_api.E001"),
+        ("trigger_runs", "triggers_api.E001"),
+        ("nickname", "triggers_api.E001"),
+    ],
+)
+def test_a_field_by_which_users_cannot_be_told_apart_is_told(settings: Settings, field: str, id: str | None) -> None:
+    settings.TRIGGERS_API_USER_FIELD = field
+
+    messages = check_settings(None)
+
+    assert [message.id for message in messages] == ([id] if id else [])
+    assert all(message.hint for message in messages)
+
+
+def test_a_setting_that_there_is_not_is_told(settings: Settings) -> None:
+    settings.TRIGGERS_API_USER_FIELD = "username"
+    settings.TRIGGERS_API_USERFIELD = "email"
+
+    (message,) = check_settings(None)
+
+    assert (message.id, message.hint) == ("triggers_api.W001", "Did you mean TRIGGERS_API_USER_FIELD?")
