@@ -5,8 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
+from typing import Any
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db.models.signals import post_save
 from pytest_django import Settings
 
 from tests.plugin import FOLDER, POSTGRESQL
@@ -21,6 +24,22 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
     """The database server runs; pytest-django asks for this before it makes the test database."""
     if POSTGRESQL in request.config.stash:
         request.config.stash[POSTGRESQL].start()
+
+
+@pytest.fixture(autouse=True)
+def _forget_made_up_content_types() -> Iterator[None]:
+    """Content types are remembered beyond a test's rollback, and their ids will be others'."""
+    made_up = []
+
+    def remember(instance: ContentType, created: bool, **_: Any) -> None:
+        if created:
+            made_up.append(instance)
+
+    post_save.connect(remember, sender=ContentType)
+    yield
+    post_save.disconnect(remember, sender=ContentType)
+    if made_up:
+        ContentType.objects.clear_cache()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 import pytest
@@ -7,9 +8,10 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.acceptance.scenario import a_trigger
-from tests.admin.pages import queries_of, run_list, runs_in, text, trigger_url
+from tests.admin.pages import hidden_values, history, messages, queries_of, run_list, runs_in, text, trigger_url
 from tests.probe.models import ProbeEvent, RecordEffectAction
 from triggers import fire
+from triggers.admin import activities
 from triggers.admin.paging import BoundedPaginator
 from triggers.models import Activity
 
@@ -86,9 +88,85 @@ def test_the_list_takes_as_many_queries_for_50_entries_as_for_5(admin_client: Cl
     assert f"LIMIT {BoundedPaginator.LIMIT + 1}" in counting
 
 
-def test_who_may_delete_an_entry_lets_the_trigger_act_anew(
-    client_with: Callable[..., Client], activity: Activity
+def reset_url(activity: Activity) -> str:
+    return reverse("admin:triggers_activity_reset", args=[activity.pk])
+
+
+def page_url(activity: Activity) -> str:
+    return reverse("admin:triggers_activity_change", args=[activity.pk])
+
+
+@pytest.fixture
+def resetter(client_with: Callable[..., Client]) -> Client:
+    return client_with("view_activity", "reset_activity")
+
+
+def counts() -> list[int]:
+    return list(Activity.objects.order_by("pk").values_list("action_count", flat=True))
+
+
+def test_an_entry_is_reset_once_that_is_confirmed(resetter: Client, activity: Activity) -> None:
+    Activity.objects.filter(pk=activity.pk).update(last_action_datetime=datetime(2026, 1, 31, 9, 30, tzinfo=UTC))
+    assert f'href="{reset_url(activity)}"' in resetter.get(page_url(activity)).content.decode()
+    question = resetter.get(reset_url(activity))
+    assert "Reset this entry?" in text(question)
+    assert "Praise ada 7" in text(question)
+    assert resetter.post(reset_url(activity)).context["title"] == "Reset this entry?"
+    assert counts() == [1, 7]
+
+    response = resetter.post(reset_url(activity), hidden_values(question) | {"confirm": "Reset"}, follow=True)
+
+    assert response.redirect_chain == [(page_url(activity), 302)]
+    assert messages(response) == ["1 entry was reset."]
+    assert counts() == [1, 0]
+    activity.refresh_from_db()
+    assert activity.last_action_datetime is None
+    assert history(activity) == ["Reset. Before: 7 times, the last on Jan. 31, 2026 03:30:00."]
+
+
+def test_a_selection_is_reset_once_that_is_confirmed(
+    resetter: Client, activity: Activity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = client_with("view_activity", "delete_activity")
-    client.post(reverse("admin:triggers_activity_delete", args=[activity.pk]), {"post": "yes"})
-    assert not Activity.objects.filter(pk=activity.pk).exists()
+    chosen = {"action": "reset", "_selected_action": [each.pk for each in Activity.objects.all()]}
+    question = resetter.post(LIST, chosen)
+    assert question.context["title"] == "Reset these 2 entries?"
+    assert counts() == [1, 7]
+
+    response = resetter.post(LIST, chosen | {"confirm": "Reset"}, follow=True)
+
+    assert messages(response) == ["2 entries were reset."]
+    assert counts() == [0, 0]
+    assert history(activity) == ["Reset."]
+
+    monkeypatch.setattr(activities, "MAX_ENTRIES", 1)
+    response = resetter.post(LIST, chosen | {"confirm": "Reset"}, follow=True)
+    assert messages(response) == ["Nothing was done: select at most 1 entries at a time."]
+
+
+def test_resetting_needs_a_permission(client_with: Callable[..., Client], activity: Activity) -> None:
+    client = client_with("view_activity", "change_activity", "delete_activity")
+    assert reset_url(activity) not in client.get(page_url(activity)).content.decode()
+    assert client.get(LIST).context["action_form"] is None
+    confirmed = {"confirm": "Reset"}
+    assert client.post(reset_url(activity), confirmed).status_code == 403
+    client.post(LIST, {"action": "reset", "_selected_action": [activity.pk]} | confirmed)
+    assert counts() == [1, 7]
+
+
+def test_resetting_needs_that_the_entry_may_be_seen(client_with: Callable[..., Client], activity: Activity) -> None:
+    client = client_with("reset_activity")
+    assert client.post(reset_url(activity), {"confirm": "Reset"}).status_code == 403
+    assert counts() == [1, 7]
+
+
+def test_entries_are_not_deleted_here(admin_client: Client, activity: Activity) -> None:
+    url = reverse("admin:triggers_activity_delete", args=[activity.pk])
+    assert admin_client.post(url, {"post": "yes"}).status_code == 403
+    admin_client.post(LIST, {"action": "delete_selected", "_selected_action": [activity.pk], "post": "yes"})
+    assert counts() == [1, 7]
+
+
+def test_they_are_deleted_with_their_user(admin_client: Client, activity: Activity) -> None:
+    url = reverse("admin:auth_user_delete", args=[activity.user_id])
+    assert admin_client.post(url, {"post": "yes"}).status_code == 302
+    assert counts() == [1]

@@ -16,8 +16,7 @@ from tests.api.records import performed_run, run_as_json, url
 from tests.probe.models import ProbeEvent, RecordEffectAction, RefusingAction
 from triggers import fire
 from triggers.models import Activity, Event, Occurrence, Run, Step, Trigger
-from triggers.running import advance, cancel
-from triggers_api.views import operating
+from triggers.running import advance, cancel, operating
 
 pytestmark = pytest.mark.django_db
 

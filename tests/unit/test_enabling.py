@@ -13,13 +13,6 @@ from triggers.models import Action, ActionCountCondition, Condition, Event, Trig
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _forget_content_types(db):
-    """Those that a test makes up are remembered beyond its rollback."""
-    yield
-    ContentType.objects.clear_cache()
-
-
 def is_enabled(trigger):
     return Trigger.objects.non_polymorphic().get(pk=trigger.pk).is_enabled
 

@@ -449,9 +449,8 @@ class TestMany:
 
 @pytest.fixture
 def gone_type(db):
-    """The type of a class that is not installed; forgotten afterwards, for its id will be another's."""
-    yield ContentType.objects.create(app_label="gone", model="gone")
-    ContentType.objects.clear_cache()
+    """The type of a class that is not installed."""
+    return ContentType.objects.create(app_label="gone", model="gone")
 
 
 class TestEditing:

@@ -67,7 +67,7 @@ class RecordList(ChangeList):
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """A long list, and pages on which nothing is edited."""
+    """A long list, and pages on which nothing is edited or deleted."""
 
     paginator = BoundedPaginator
     show_full_result_count = False
@@ -91,20 +91,20 @@ class ReadOnlyAdmin(ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-
-class RecordAdmin(ReadOnlyAdmin):
-    """The latest record comes first, and none is deleted here."""
-
-    list_display_links = ("when",)
-    sortable_by = ("when",)
-    ordering = ("-id",)
-
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not on these pages. Elsewhere it is asked whether a user may be deleted together with their runs."""
+        """Not on these pages. Elsewhere it is asked whether a user may be deleted together with their records."""
         match = request.resolver_match
         own = f"{self.opts.app_label}_{self.opts.model_name}_"
         is_here = match is not None and (match.url_name or "").startswith(own)
         return not is_here and super().has_delete_permission(request, obj)
+
+
+class RecordAdmin(ReadOnlyAdmin):
+    """The latest record comes first."""
+
+    list_display_links = ("when",)
+    sortable_by = ("when",)
+    ordering = ("-id",)
 
 
 def link_to_run(record: Any, run: Run | None) -> str:

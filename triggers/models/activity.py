@@ -35,6 +35,8 @@ class Activity(PolymorphicModel):
     )
     last_action_datetime = models.DateTimeField(_("last action"), blank=True, null=True)
     action_count = models.PositiveIntegerField(_("actions"), default=0)
+    #: Runs that were counted up to then are not counted any more.
+    reset_at = models.DateTimeField(_("reset at"), null=True, editable=False)
 
     class Meta:
         verbose_name = _("activity")

@@ -6,10 +6,10 @@ To run: what happens to the runs of an occurrence. ``advance`` is all that any e
     perform (performing.py) the actions, one after the other
     settle (settling.py)    how a step or a run ended
 
-``operating.py`` is what people do to runs: cancel them, have them tried again.
+``operating.py`` is what people do: cancel runs, have them tried again, begin the ledger anew.
 """
 
 from triggers.running.advancing import Remaining, advance
-from triggers.running.operating import cancel, reopen
+from triggers.running.operating import cancel, cancel_occurrence, reopen, reset_activity
 
-__all__ = ["Remaining", "advance", "cancel", "reopen"]
+__all__ = ["Remaining", "advance", "cancel", "cancel_occurrence", "reopen", "reset_activity"]

@@ -113,10 +113,12 @@ def _count(lease: Lease, works: Sequence[Work], activities: Sequence[Activity]) 
     """
     Take a place for each run: count it, and keep the time that this replaces.
 
-    The time is later than any that it replaces, so that each run's is found again when places are given back.
+    The time is later than any that it replaces, and than the last reset, so that each run's is found again when places
+    are given back.
     """
     previous = {work: activity.last_action_datetime for work, activity in zip(works, activities, strict=True)}
-    latest = max((moment for moment in previous.values() if moment), default=None)
+    moments = (moment for each in activities for moment in (each.last_action_datetime, each.reset_at))
+    latest = max((moment for moment in moments if moment), default=None)
     reserved_at = lease.clock.now()
     if latest is not None and latest >= reserved_at:
         reserved_at = latest + _TICK

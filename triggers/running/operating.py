@@ -1,4 +1,4 @@
-"""What people do to runs: cancel them, have them tried again."""
+"""What people do to runs: cancel them, have them tried again; and to the ledger: begin it anew."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from django.db.models import Case, F, Value, When
 
 from triggers import clock
 from triggers.handover import next_handover_at
-from triggers.models import Run, Step
+from triggers.loading import rows
+from triggers.models import Activity, AudienceChunk, Run, Step
 from triggers.running.advancing import advance
 
+#: How many runs of an occurrence are cancelled at a time.
+BATCH: Final = 1000
 _WHENEVER_DUE: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -31,6 +34,42 @@ def cancel(run_ids: Collection[UUID]) -> int:
     if requested:
         advance(run_ids, now=_WHENEVER_DUE)
     return requested
+
+
+def cancel_occurrence(occurrence_id: UUID) -> int:
+    """
+    Cancel the runs of the occurrence that have not ended, as :func:`cancel`; returns how many that were.
+
+    Those of its users who have no runs yet get none: what is left of the audience is closed first, after a worker
+    that is just making runs of it has committed them.
+    """
+    using = clock.alias()
+    waiting = AudienceChunk.objects.using(using).filter(occurrence=occurrence_id, done_at=None)
+    waiting.update(done_at=clock.Clock(using).now(), next_handover_at=None)
+    cancelled = 0
+    # By their ids, for one in a worker's hands stays open for a while.
+    ids = Run.objects.using(using).open().filter(occurrence=occurrence_id).order_by("pk").values_list("pk", flat=True)
+    batch = list(ids[:BATCH])
+    while batch:
+        cancelled += cancel(batch)
+        batch = list(ids.filter(pk__gt=batch[-1])[:BATCH])
+    return cancelled
+
+
+def reset_activity(activity_id: int) -> Activity:
+    """
+    The trigger may act on the user as if it never had. Runs that are under way go on, counted no more.
+
+    Raises Activity.DoesNotExist.
+    """
+    using = clock.alias()
+    with transaction.atomic(using=using):
+        activity = rows(Activity, using).select_for_update().get(pk=activity_id)
+        activity.reset_at = max(filter(None, (clock.Clock(using).now(), activity.last_action_datetime)))
+        activity.action_count = 0
+        activity.last_action_datetime = None
+        activity.save(using=using, update_fields=["reset_at", "action_count", "last_action_datetime"])
+    return activity
 
 
 def reopen(run_ids: Collection[UUID]) -> list[Run]:

@@ -206,14 +206,15 @@ def give_back(lease: Lease, run: Run, *, wake: bool = True) -> Fields:
     Take the run out of its Activity's count again, and return what that makes of the run.
 
     The last action's time becomes what it would be had this run never been counted: either the Activity or the
-    run that was counted next holds the link to restore. Runs that were postponed because of this one are due.
+    run that was counted next holds the link to restore. Runs that were postponed because of this one are due. Where the
+    Activity has been reset since, the run is not in its count.
     """
     if run.reserved_at is None:
         return {}
     of_place = {"trigger_id": run.trigger_id, "user_id": run.user_id}
     activities = rows(Activity, lease.using).filter(**of_place)
     activity = activities.select_for_update().first()
-    if activity is not None:
+    if activity is not None and (activity.reset_at is None or activity.reset_at < run.reserved_at):
         changes: Fields = {"action_count": F("action_count") - 1} if activity.action_count else {}
         if activity.last_action_datetime == run.reserved_at:
             changes["last_action_datetime"] = run.replaced_action_datetime

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from triggers import clock, running
+from triggers import running
 from triggers.exceptions import NothingToStart, UnknownEventType
 from triggers.firing import replay, retry
-from triggers.models import Event, Occurrence, Run
+from triggers.models import Event
 from triggers_api.errors import Problem
 from triggers_api.permissions import MayOperate
 from triggers_api.serializers.firing import NothingSerializer
 from triggers_api.telling import tell_occurrence, tell_run
 from triggers_api.views.base import TriggersView, url
 from triggers_api.views.records import find_occurrence, find_run
-
-#: How many runs of an occurrence are cancelled at a time.
-BATCH: Final = 1000
 
 
 class OperationView(TriggersView):
@@ -75,26 +71,10 @@ class CancelOccurrenceView(OperationView):
 
     def post(self, request: Request, id: UUID) -> Response:
         occurrence = find_occurrence(id)
-        for run_ids in _open_runs(occurrence):
-            running.cancel(run_ids)
+        running.cancel_occurrence(occurrence.pk)
         headers = {"Location": url(request, "occurrence", id)}
         return Response(tell_occurrence(request, occurrence), status=202, headers=headers)
 
 
 def _accepted(request: Request, id: UUID) -> Response:
     return Response(tell_run(request, find_run(id)), status=202, headers={"Location": url(request, "run", id)})
-
-
-def _open_runs(occurrence: Occurrence) -> Iterator[list[UUID]]:
-    """Each open run once: one in a worker's hands stays open for a while."""
-    ids = (
-        Run.objects.using(clock.alias())
-        .open()
-        .filter(occurrence=occurrence)
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
-    batch = list(ids[:BATCH])
-    while batch:
-        yield batch
-        batch = list(ids.filter(pk__gt=batch[-1])[:BATCH])
