@@ -35,6 +35,7 @@ def _unknown_names() -> Iterator[checks.CheckMessage]:
 
 def _user_field() -> Iterator[checks.CheckMessage]:
     name, options = conf.user_field(), get_user_model()._meta
+    field: Any
     try:
         field = options.pk if name == "pk" else options.get_field(name)
     except FieldDoesNotExist:

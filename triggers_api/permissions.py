@@ -68,6 +68,11 @@ class MayListActivities(Permitted):
     message = _("To list activities you need the permission triggers.view_activity.")
 
 
+class MayReset(Permitted):
+    permission = "triggers.reset_activity"
+    message = _("To reset activities you need the permission triggers.reset_activity.")
+
+
 class MayConfigure(IsAuthenticated):
     """Users with Django's permissions on triggers, which cover their components too."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.urls import URLPattern, path, re_path
 
-from triggers_api.views import cloudevents, explaining, firing, health, operating, records, triggers
+from triggers_api.views import activities, cloudevents, explaining, firing, health, operating, records, triggers
 from triggers_api.views.base import NowhereView
 
 app_name = "triggers_api"
@@ -41,6 +41,7 @@ urlpatterns = [
     *_paths("runs/<uuid:id>/retry", operating.RetryRunView.as_view(), "run-retry"),
     *_paths("runs/<uuid:id>/replay", operating.ReplayRunView.as_view(), "run-replay"),
     *_paths("activities", records.ActivitiesView.as_view(), "activities"),
+    *_paths("activities/<int:id>/reset", activities.ResetActivityView.as_view(), "activity-reset"),
     *_paths("health/live", health.LiveView.as_view(), "live"),
     *_paths("health/ready", health.ReadyView.as_view(), "ready"),
     re_path("", NowhereView.as_view()),
