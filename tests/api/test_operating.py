@@ -15,7 +15,8 @@ from tests.api.problems import assert_problem, database, invalid, problem
 from tests.api.records import performed_run, run_as_json, url
 from tests.probe.models import ProbeEvent, RecordEffectAction, RefusingAction
 from triggers import fire
-from triggers.models import Activity, Event, Occurrence, Run, Step, Trigger
+from triggers.expansion import expand
+from triggers.models import Activity, AudienceChunk, Event, Occurrence, Run, Step, Trigger
 from triggers.running import advance, cancel, operating
 
 pytestmark = pytest.mark.django_db
@@ -214,6 +215,19 @@ def test_the_open_runs_of_an_occurrence_are_cancelled(
     assert held.cancel_requested_at is not None
     other.refresh_from_db()
     assert (other.status, other.cancel_requested_at) == ("pending", None)
+
+
+def test_of_a_cancelled_occurrence_nobody_gets_a_run_any_more(operator: APIClient, trigger: Trigger) -> None:
+    people(2)
+    occurrence = fire(TYPE, audience="all")
+    (chunk,) = AudienceChunk.objects.all()
+
+    response = operate(operator, occurrence, "cancel")
+
+    assert response.status_code == 202
+    expand(chunk.pk)
+    assert not Run.objects.exists()
+    assert not AudienceChunk.objects.filter(done_at=None).exists()
 
 
 def test_an_occurrence_without_open_runs_stays_as_it_is(operator: APIClient, anna: User) -> None:
