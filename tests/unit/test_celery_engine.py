@@ -1,4 +1,5 @@
 import socket
+import threading
 import time
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from tests.probe.models import (
     WaitAction,
 )
 from tests.servers.brokers import point_this_process_at
+from tests.waiting import wait_until
 from triggers import fire
 from triggers.engines.celery import CeleryEngine
 from triggers.ids import uuid7
@@ -50,6 +52,35 @@ def test_a_broker_that_does_not_answer_is_given_up_within_two_seconds_and_then_l
     assert "the sweep will hand the runs over" in caplog.text
 
 
+def test_a_broker_that_does_not_answer_is_an_outage_found_within_two_seconds(deaf_broker):
+    began = time.monotonic()
+    assert CeleryEngine().outage() == "The broker cannot be reached (no answer)."
+    assert time.monotonic() - began < 2.5
+    wait_until(
+        lambda: not any(thread.name == "triggers-broker" for thread in threading.enumerate()),
+        timeout=10,
+        message="the end of the thread that asked",
+    )
+
+
+@pytest.mark.parametrize("broker", ["redis", "filesystem"], indirect=True)
+def test_a_broker_that_can_be_reached_is_no_outage(broker):
+    assert CeleryEngine().outage() is None
+
+
+@pytest.mark.parametrize("broker", ["redis"], indirect=True)
+def test_a_broker_that_is_down_is_an_outage_until_it_is_back(broker):
+    engine = CeleryEngine()
+    broker.stop()
+    began = time.monotonic()
+    assert engine.outage() == "The broker cannot be reached (ConnectionError)."
+    assert time.monotonic() - began < 1
+    broker.start()
+    assert engine.outage() is None
+    broker.pause()
+    assert engine.outage() == "The broker cannot be reached (no answer)."
+
+
 def test_what_is_due_later_than_in_a_minute_waits_in_the_database(monkeypatch):
     published: list[Any] = []
     engine = CeleryEngine()
@@ -69,6 +100,9 @@ class TestAlwaysEager:
         current_app.conf.task_always_eager = True
         yield
         current_app.conf.task_always_eager = False
+
+    def test_there_is_no_broker_to_be_away(self, deaf_broker):
+        assert CeleryEngine().outage() is None
 
     def test_a_named_audience_is_read_to_its_end(self, ada, bob, monkeypatch):
         monkeypatch.setattr(AudienceChunk, "SIZE", 1)

@@ -27,6 +27,10 @@ class Engine(ABC):
         """What keeps the engine from working, and how to mend it, for a system check; None if nothing is known to."""
         return None
 
+    def outage(self) -> str | None:
+        """Why the broker or server cannot be reached right now, found within two seconds; None if it can."""
+        return None
+
     @abstractmethod
     def start(self, run_ids: Sequence[UUID], due_at: datetime | None = None) -> None:
         """See that the runs are advanced on a worker, no sooner than ``due_at``."""

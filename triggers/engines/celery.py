@@ -61,6 +61,10 @@ class CeleryEngine(Engine):
             "Import the project's Celery app in its __init__.py, as Celery's first steps with Django show.",
         )
 
+    def outage(self) -> str | None:
+        trouble = None if _is_eager() else _in_time(_connect)
+        return trouble and f"The broker cannot be reached ({trouble})."
+
     def start(self, run_ids: Sequence[UUID], due_at: datetime | None = None) -> None:
         now = timezone.now()
         if not is_near(due_at, now) and not _is_eager():
@@ -87,26 +91,40 @@ class CeleryEngine(Engine):
             return True
         if time.monotonic() < self._away_until:
             return False
-        failures: list[Exception] = []
-        done = threading.Event()
-
-        def attempt() -> None:
-            try:
-                publish()
-            except Exception as error:
-                failures.append(error)
-            finally:
-                done.set()
-
-        threading.Thread(target=attempt, name="triggers-publish", daemon=True).start()
-        if done.wait(PUBLISH_SECONDS) and not failures:
+        trouble = _in_time(publish)
+        if trouble is None:
             return True
         self._away_until = time.monotonic() + AWAY_SECONDS
-        logger.warning(
-            "The broker does not take messages (%s); the sweep will hand the runs over",
-            type(failures[0]).__name__ if failures else "no answer",
-        )
+        logger.warning("The broker does not take messages (%s); the sweep will hand the runs over", trouble)
         return False
+
+
+def _in_time(call: Callable[[], Any]) -> str | None:
+    """None if the call to the broker returned in time, else what went wrong, in a word."""
+    failures: list[Exception] = []
+    done = threading.Event()
+
+    def attempt() -> None:
+        try:
+            call()
+        except Exception as error:
+            failures.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=attempt, name="triggers-broker", daemon=True).start()
+    if not done.wait(PUBLISH_SECONDS):
+        return "no answer"
+    return type(failures[0].__cause__ or failures[0]).__name__ if failures else None
+
+
+def _connect() -> None:
+    """Reach the broker by a connection of its own, which is closed again."""
+    # Longer than anybody waits for it, but no thread stays behind a broker that is silent for good.
+    seconds = 2 * PUBLISH_SECONDS
+    options = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    with current_app.connection_for_write(connect_timeout=seconds, transport_options=options) as connection:
+        connection.ensure_connection(max_retries=0)
 
 
 @shared_task(name="triggers.advance", acks_late=True, ignore_result=True)
