@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any, Final
+
 from django.apps import apps
 from django.db.models import Model
+from polymorphic.utils import concrete_descendants
 
 from triggers.exceptions import UnknownEventType
-from triggers.models import Event
+from triggers.models import Action, Condition, Event, Trigger
+
+_BASES: Final = (Trigger, Event, Condition, Action)
 
 
 def label(model: type[Model] | Model) -> str:
@@ -25,6 +31,27 @@ def what_happens(event: type[Event] | str | Event) -> tuple[type[Event], Event |
     if event.pk is None:
         raise UnknownEventType(f"The event “{event}” is not saved: it belongs to no trigger.")
     return event_type(type(event)), event
+
+
+def component_types(kind: type[Model]) -> list[type[Any]]:
+    """The classes of the kind (Event, Condition or Action) that are installed, by label."""
+    models: Any = kind
+    return sorted(concrete_descendants(models, include_proxy=True), key=label)
+
+
+def description(model: type[Model]) -> str:
+    """
+    The docstring of the class, or of the nearest class of a component that it extends.
+
+    Blank where nobody wrote one: the bases' own are for developers, and Django makes one up from the fields.
+    """
+    for cls in model.__mro__:
+        if cls in _BASES:
+            break
+        text = cls.__dict__.get("__doc__") or ""
+        if issubclass(cls, _BASES) and text and not text.startswith(f"{cls.__name__}("):
+            return inspect.cleandoc(text)
+    return ""
 
 
 def event_type(type_: type[Event] | str) -> type[Event]:

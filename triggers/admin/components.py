@@ -7,7 +7,6 @@ Classes are looked up when a page is shown, so that those of apps loaded after t
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from collections.abc import Collection, Iterator
@@ -33,27 +32,17 @@ from polymorphic.utils import concrete_descendants
 from triggers.enabling import not_installed
 from triggers.loading import load
 from triggers.models import Action, Condition, Event
+from triggers.registry import description
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-_BASES = (Event, Condition, Action)
-
 
 def explanation(model: type[Model]) -> SafeString:
-    """
-    The docstring of the component class, or of the nearest component class that it extends, as HTML.
-
-    Blank where nobody wrote one: the bases' own are for developers, and Django makes one up from the fields.
-    """
-    for cls in model.__mro__:
-        if cls in _BASES:
-            break
-        text = cls.__dict__.get("__doc__") or ""
-        if issubclass(cls, _BASES) and text and not text.startswith(f"{cls.__name__}("):
-            paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(text))
-            return format_html_join("", "<p>{}</p>", ((" ".join(lines.split()),) for lines in paragraphs))
-    return SafeString()
+    """The class's docstring as HTML."""
+    text = description(model)
+    paragraphs = re.split(r"\n\s*\n", text) if text else []
+    return format_html_join("", "<p>{}</p>", ((" ".join(lines.split()),) for lines in paragraphs))
 
 
 class PermittedChanges:
