@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from triggers_api.errors import Problem
 from triggers_api.fields import MomentField, TextField, UserField
 from triggers_api.parsers import StrictJSONParser, StrictParser
+from triggers_api.serializers.firing import ContextField
 
 #: How many events come together at most.
 MAX_EVENTS: Final = 100
@@ -92,7 +93,7 @@ class CloudEventSerializer(serializers.Serializer[Any]):
     time = MomentField(required=False)
     datacontenttype = TextField(trim_whitespace=False, required=False)
     dataschema = TextField(trim_whitespace=False, required=False)
-    data = serializers.JSONField(default=dict)  # type: ignore[assignment]  # a field takes the property's place
+    data = ContextField(default=dict)  # type: ignore[assignment]  # a field takes the property's place
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):

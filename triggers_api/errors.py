@@ -28,6 +28,7 @@ from rest_framework.exceptions import (
     PermissionDenied,
     ValidationError,
 )
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 
@@ -81,6 +82,8 @@ def answer(error: Exception, context: dict[str, Any]) -> Response:
     answers on purpose is none.
     """
     problem = _problem(error)
+    context["request"].accepted_renderer = JSONRenderer()  # whatever was asked for
+    context["request"].accepted_media_type = JSONRenderer.media_type
     response = Response(
         {
             "type": "about:blank",

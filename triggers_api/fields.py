@@ -126,14 +126,14 @@ class NumberField(serializers.Field[int, str, int, Any]):
 
     def __init__(self, *, least: int = 0, most: int = 2**63 - 1, **options: Any) -> None:
         super().__init__(**options)
-        self._least = least
-        self._most = most
+        self.bounds = least, most
 
     def to_internal_value(self, data: str) -> int:
         # int() takes more than digits, and refuses thousands of them.
         number = int(data) if data.isascii() and data.isdigit() and len(data) < 20 else -1
-        if not self._least <= number <= self._most:
-            self.fail("invalid", least=self._least, most=self._most)
+        least, most = self.bounds
+        if not least <= number <= most:
+            self.fail("invalid", least=least, most=most)
         return number
 
 
@@ -163,10 +163,10 @@ class ComponentTypeField(serializers.Field[Any, str, str, Any]):
 
     def __init__(self, *kinds: Any, **options: Any) -> None:
         super().__init__(**options)
-        self._kinds = kinds
+        self.kinds = kinds
 
     def to_internal_value(self, data: str) -> Any:
-        models = [model for kind in self._kinds for model in concrete_descendants(kind, include_proxy=True)]
+        models = [model for kind in self.kinds for model in concrete_descendants(kind, include_proxy=True)]
         found = [model for model in models if label(model) == data]
         if not found:
             self.fail("type_unknown", type=data)
@@ -174,7 +174,7 @@ class ComponentTypeField(serializers.Field[Any, str, str, Any]):
 
     def triggers_with(self, model: Any) -> QuerySet[Any, Any]:
         """The ids of the triggers that have such a component."""
-        kind = next(kind for kind in self._kinds if issubclass(model, kind))
+        kind = next(kind for kind in self.kinds if issubclass(model, kind))
         type_ = ContentType.objects.get_for_model(model, for_concrete_model=False)
         return rows(kind, clock.alias()).filter(polymorphic_ctype=type_).values("trigger")
 

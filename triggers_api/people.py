@@ -30,10 +30,10 @@ class People(NamedUsers):
     def __init__(self, values: Iterable[Any]) -> None:
         using = clock.alias()
         self._values = list(dict.fromkeys(values))
-        if _field().primary_key:
+        if naming_field().primary_key:
             super().__init__(self._values, using)
             return
-        name = _field().name
+        name = naming_field().name
         found = list(users(using).filter(**{f"{name}__in": self._values}).values_list(name, "pk"))
         times = Counter(value for value, _ in found)
         self._keys = {value: key for value, key in found if times[value] == 1}
@@ -42,7 +42,7 @@ class People(NamedUsers):
 
     @property
     def unknown(self) -> list[Any]:
-        return super().unknown if _field().primary_key else [v for v in self._values if v not in self._keys]
+        return super().unknown if naming_field().primary_key else [v for v in self._values if v not in self._keys]
 
     @property
     def names(self) -> list[str]:
@@ -54,7 +54,7 @@ class People(NamedUsers):
 
 def value(name: Any) -> Any:
     """What the name, a text or an integer, stands for in the field. Raises UserInvalid for what cannot be there."""
-    field = _field()
+    field = naming_field()
     if field.primary_key:
         return user_key(name)
     try:
@@ -71,7 +71,7 @@ def value(name: Any) -> Any:
 
 def names(keys: Iterable[Any]) -> Callable[[Any], str]:
     """What tells these users' names by their primary keys: "" for who is gone or has none. One query at most."""
-    field = _field()
+    field = naming_field()
     if field.primary_key:
         return str
     rows = users(clock.alias()).filter(pk__in=set(keys)).values_list("pk", field.name)
@@ -81,13 +81,13 @@ def names(keys: Iterable[Any]) -> Callable[[Any], str]:
 
 def found(value: Any) -> Any:
     """The user of that :func:`value`; None if there is none, or if there are several."""
-    few = list(users(clock.alias()).filter(**{_field().name: value})[:2])
+    few = list(users(clock.alias()).filter(**{naming_field().name: value})[:2])
     return few[0] if len(few) == 1 else None
 
 
 def name(user: Any) -> str:
     """The name of the user."""
-    return str(getattr(user, _field().attname))
+    return str(getattr(user, naming_field().attname))
 
 
 def chosen(value: Any) -> Mapping[str, Any]:
@@ -95,7 +95,8 @@ def chosen(value: Any) -> Mapping[str, Any]:
     return {f"user__{conf.user_field()}": value}
 
 
-def _field() -> Field[Any, Any]:
+def naming_field() -> Field[Any, Any]:
+    """The field of the user model by which callers name users."""
     options = get_user_model()._meta
     name = conf.user_field()
     field: Any = options.pk if name == "pk" else options.get_field(name)

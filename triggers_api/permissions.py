@@ -95,6 +95,19 @@ class MayConfigure(IsAuthenticated):
         return is_permitted(request, permission)
 
 
+class MayDiscover(IsAuthenticated):
+    """Users who read triggers, make them or fire events: all need the types there are."""
+
+    message = _(
+        "To do this you need one of the permissions triggers.view_trigger, triggers.add_trigger, triggers.fire_event."
+    )
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return super().has_permission(request, view) and any(
+            is_permitted(request, f"triggers.{codename}") for codename in ("view_trigger", "add_trigger", "fire_event")
+        )
+
+
 class MayEnable(Permitted):
     permission = "triggers.enable_trigger"
     message = _("To enable and disable triggers you need the permission triggers.enable_trigger.")

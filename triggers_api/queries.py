@@ -34,23 +34,14 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 Row = TypeVar("Row", bound=Model)
 
 
-class Query(StrictSerializer):
-    """
-    The filters of a list and its page. Rows come newest first.
-
-    The cursor is the id of the last row of the page before: rows that are added or deleted meanwhile move no other
-    row from one page to another.
-    """
+class Parameters(StrictSerializer):
+    """What a query may say; nothing, unless a subclass has fields."""
 
     part = "parameter"
 
-    #: Declared by each list: the id of its rows.
-    cursor: Any
-    limit = NumberField(least=1, most=conf.MAX_PAGE_SIZE, default=conf.page_size)
-
     @classmethod
     def read(cls, request: Request) -> Self:
-        """The query of the request. Raises QueryInvalid for what the list does not take."""
+        """The query of the request. Raises QueryInvalid for what is not taken."""
         given = dict(request.query_params.lists())
         query = cls(data={name: values[-1] for name, values in given.items()})
         errors: dict[str, Any] = {} if query.is_valid() else dict(query.errors)
@@ -62,6 +53,19 @@ class Query(StrictSerializer):
         if errors:
             raise QueryInvalid(errors)
         return query
+
+
+class Query(Parameters):
+    """
+    The filters of a list and its page. Rows come newest first.
+
+    The cursor is the id of the last row of the page before: rows that are added or deleted meanwhile move no other
+    row from one page to another.
+    """
+
+    #: Declared by each list: the id of its rows.
+    cursor: Any
+    limit = NumberField(least=1, most=conf.MAX_PAGE_SIZE, default=conf.page_size)
 
     def cursor_of(self, row: Any) -> str:
         """The cursor of the page that comes after the row."""
@@ -192,3 +196,19 @@ def _id_at(moment: datetime, shift: timedelta) -> UUID:
         return first_uuid7(max(moment + shift, _EPOCH))
     except OverflowError:
         return first_uuid7(max(moment, _EPOCH))
+
+
+class ComponentTypeQuery(Parameters):
+    """Components of one kind."""
+
+    kind = serializers.ChoiceField(
+        choices=["event", "condition", "action"],
+        required=False,
+        error_messages={"invalid_choice": _("Write event, condition or action.")},
+    )
+
+
+class FormatQuery(Parameters):
+    """The format of what is answered."""
+
+    format = serializers.ChoiceField(choices=["json", "yaml"], required=False)

@@ -12,7 +12,18 @@ from typing import Any
 
 from django.urls import URLPattern, path, re_path
 
-from triggers_api.views import activities, cloudevents, explaining, firing, health, operating, records, triggers
+from triggers_api.views import (
+    activities,
+    cloudevents,
+    explaining,
+    firing,
+    health,
+    operating,
+    records,
+    schema,
+    triggers,
+    types,
+)
 from triggers_api.views.base import NowhereView
 
 app_name = "triggers_api"
@@ -44,5 +55,10 @@ urlpatterns = [
     *_paths("activities/<int:id>/reset", activities.ResetActivityView.as_view(), "activity-reset"),
     *_paths("health/live", health.LiveView.as_view(), "live"),
     *_paths("health/ready", health.ReadyView.as_view(), "ready"),
+    *_paths("component-types", types.ComponentTypesView.as_view(), "component-types"),
+    *_paths("component-types/<str:type>", types.ComponentTypeView.as_view(), "component-type"),
+    *_paths("event-types", types.EventTypesView.as_view(), "event-types"),
+    *_paths("schema", schema.SchemaView.as_view(), "schema"),
+    *_paths("docs", schema.DocsView.as_view(), "docs"),
     re_path("", NowhereView.as_view()),
 ]

@@ -1,16 +1,31 @@
 """Clients of the HTTP API, each authenticated as somebody with certain permissions."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
+from tests.api.described import assert_described
 from tests.app.models import SendEmailAction, TaskCompletedEvent
 from triggers.models import Trigger
 
 StartClient = Callable[..., APIClient]
+
+
+@pytest.fixture(autouse=True)
+def schema_describes_every_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test is about: what it is answered is what the schema says."""
+    plain = APIClient.request
+
+    def request(client: APIClient, **environment: Any) -> Any:
+        response = plain(client, **environment)
+        assert_described(response)
+        return response
+
+    monkeypatch.setattr(APIClient, "request", request)
 
 
 @pytest.fixture

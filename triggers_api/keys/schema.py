@@ -8,7 +8,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # they have no types
+class ApiKeyScheme(OpenApiAuthenticationExtension):
     target_class = "triggers_api.keys.authentication.ApiKeyAuthentication"
     name = "bearerAuth"
 

@@ -13,11 +13,16 @@ from triggers.exceptions import KeyInvalid
 from triggers.models import AudienceChunk
 from triggers.recording import MAX_KEY_LENGTH
 from triggers_api.fields import DurationField, IdField, MomentField, StrictSerializer, TextField, UserField
+from triggers_api.serializers.records import OccurrenceSerializer
 
 #: No more than become runs at once, so that the answer to a firing can tell of every one of them.
 MAX_USERS: Final = AudienceChunk.SIZE
 #: How many events one request may fire.
 MAX_ITEMS: Final = 100
+
+
+class ContextField(serializers.JSONField):
+    """An object; what may be in it is judged by whoever fires."""
 
 
 class FireSerializer(StrictSerializer):
@@ -36,7 +41,7 @@ class FireSerializer(StrictSerializer):
     user = UserField(required=False)
     users = serializers.ListField(child=UserField(), allow_empty=False, max_length=MAX_USERS, required=False)
     audience = TextField(trim_whitespace=False, required=False)
-    context = serializers.JSONField(default=dict)  # type: ignore[assignment]  # a field takes the property's place
+    context = ContextField(default=dict)  # type: ignore[assignment]  # a field takes the property's place
     occurred_at = MomentField(required=False)
     delay = DurationField(required=False)
     scheduled_at = MomentField(required=False)
@@ -116,7 +121,7 @@ class ReportSerializer(serializers.Serializer[Any]):
     observed = serializers.CharField()
     code = serializers.CharField()
     detail = serializers.CharField()
-    possible_at = MomentField()
+    possible_at = MomentField(allow_null=True)
 
 
 class ExplanationSerializer(serializers.Serializer[Any]):
@@ -129,5 +134,27 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     would_run = serializers.BooleanField()
     code = serializers.CharField()
     detail = serializers.CharField()
-    due_at = MomentField()
+    due_at = MomentField(allow_null=True)
     conditions = ReportSerializer(source="reports", many=True)
+
+
+class ExplanationsSerializer(serializers.Serializer[Any]):
+    """What an event would do, by configured event and user."""
+
+    unknown_users = serializers.ListField(child=serializers.CharField())
+    explanations = ExplanationSerializer(many=True)
+
+
+class FiredSerializer(OccurrenceSerializer):
+    """An event that was fired with others. It is ``replayed`` if its key was used before."""
+
+    replayed = serializers.BooleanField()
+
+    class Meta(OccurrenceSerializer.Meta):
+        fields = (*OccurrenceSerializer.Meta.fields, "replayed")
+
+
+class FiredBatchSerializer(serializers.Serializer[Any]):
+    """What was fired, in the order in which it was sent."""
+
+    occurrences = FiredSerializer(many=True)

@@ -47,6 +47,8 @@ class VariantSerializer(Strict, StrictModelSerializer):
 
     #: Fields of the model that are told in another way, or not at all.
     hidden: ClassVar[frozenset[str]] = frozenset({"polymorphic_ctype"})
+    #: Values for the example that clients are shown, where others than the defaults make more sense.
+    example: ClassVar[Mapping[str, Any]] = {}
 
     type = TypeField()
 

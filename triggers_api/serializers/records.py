@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.db import models
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from triggers.context import plain
@@ -42,10 +43,21 @@ class StepSerializer(RecordSerializer):
         read_only_fields = fields
 
 
+class DecisionSerializer(serializers.Serializer[Any]):
+    """The condition that decided, what it requires and what was observed."""
+
+    condition = serializers.IntegerField()
+    type = serializers.CharField()
+    name = serializers.CharField()
+    required = serializers.CharField()  # type: ignore[assignment]  # a field takes the attribute's place
+    observed = serializers.CharField()
+
+
 class ListedRunSerializer(RecordSerializer):
     """A run in a list: all but its steps."""
 
     user = UserField(source="user_id")
+    decision = DecisionSerializer(allow_null=True)
 
     class Meta:
         model = Run
@@ -118,6 +130,7 @@ class ListedOccurrenceSerializer(RecordSerializer):
 
     matched = serializers.SerializerMethodField()
     skipped = serializers.SerializerMethodField()
+    unknown_users = serializers.ListField(child=serializers.CharField())
 
     class Meta:
         model = Occurrence
@@ -137,9 +150,11 @@ class ListedOccurrenceSerializer(RecordSerializer):
         )
         read_only_fields = fields
 
+    @extend_schema_field(MatchedSerializer(many=True))
     def get_matched(self, occurrence: Occurrence) -> Any:
         return MatchedSerializer([note for note in occurrence.matches if note["code"] == MATCHED], many=True).data
 
+    @extend_schema_field(SkippedSerializer(many=True))
     def get_skipped(self, occurrence: Occurrence) -> Any:
         return SkippedSerializer([note for note in occurrence.matches if note["code"] != MATCHED], many=True).data
 
@@ -161,6 +176,7 @@ class OccurrenceSerializer(ListedOccurrenceSerializer):
     The context is null where ``may_see_context`` of it says no.
     """
 
+    context: Any = serializers.DictField(allow_null=True)
     runs_count = serializers.SerializerMethodField()
     run_counts = serializers.SerializerMethodField()
     runs = serializers.SerializerMethodField()
@@ -180,6 +196,7 @@ class OccurrenceSerializer(ListedOccurrenceSerializer):
         counts: dict[str, int] = self.context["runs"].counts(occurrence)
         return counts
 
+    @extend_schema_field(RunSummarySerializer(many=True))
     def get_runs(self, occurrence: Occurrence) -> Any:
         runs = self.context["runs"].first(occurrence)
         return RunSummarySerializer(runs, many=True, context=self.context).data

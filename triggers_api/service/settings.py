@@ -43,6 +43,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "polymorphic",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "triggers",
     "triggers_api",
     "triggers_api.keys",

@@ -10,6 +10,7 @@ from triggers import running
 from triggers.models import Activity
 from triggers_api import people
 from triggers_api.permissions import MayReset
+from triggers_api.schema.operations import Operation
 from triggers_api.serializers.records import ActivitySerializer
 from triggers_api.views.operating import OperationView
 
@@ -18,6 +19,8 @@ class ResetActivityView(OperationView):
     """The trigger may act on the user as if it never had."""
 
     permission_classes = [MayReset]
+    tag = "activities"
+    operations = {"post": Operation("activities_reset", ActivitySerializer)}
 
     def post(self, request: Request, id: int) -> Response:
         try:

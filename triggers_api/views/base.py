@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import connections, transaction
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.http import parse_etags
 from rest_framework.exceptions import NotFound
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
@@ -17,8 +18,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from triggers_api import conf, errors
+from triggers_api.definitions import etag
 from triggers_api.errors import Problem
 from triggers_api.parsers import StrictJSONParser
+from triggers_api.schema.inspection import TriggersAutoSchema
+from triggers_api.schema.operations import Operation
 
 
 def _outside_transactions(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,6 +48,10 @@ class TriggersView(APIView):
     renderer_classes = [JSONRenderer]
     content_negotiation_class = DefaultContentNegotiation
     versioning_class = None
+    schema = TriggersAutoSchema()
+    #: What the schema says of each method, and under which heading; without them the view is not in the schema.
+    operations: ClassVar[Mapping[str, Operation]] = {}
+    tag: ClassVar[str]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -79,3 +87,11 @@ def url(request: Request, name: str, id: UUID | int) -> str:
     """The path of the resource wherever the API is mounted; without a host, which proxies change."""
     namespace = request.resolver_match.namespace  # type: ignore[union-attr]  # this request was resolved
     return reverse(f"{namespace}:{name}", kwargs={"id": id})
+
+
+def unless_known(request: Request, told: Any) -> Response:
+    """The answer under its entity tag; without a body for who has the same already."""
+    tag = etag(told)
+    if tag in parse_etags(request.headers.get("If-None-Match", "").replace("W/", "")):
+        return Response(status=304, headers={"ETag": tag})
+    return Response(told, headers={"ETag": tag})

@@ -26,11 +26,21 @@ from triggers_api.cloudevents import (
 )
 from triggers_api.errors import Path
 from triggers_api.permissions import MayFire
+from triggers_api.schema.operations import REPLAYED, Header, Operation
+from triggers_api.serializers.firing import FiredBatchSerializer
+from triggers_api.serializers.records import OccurrenceSerializer
 from triggers_api.views.base import TriggersView
 from triggers_api.views.firing import accepted, all_accepted
 
 #: What the arguments of ``fire`` are called in an event.
 NAMES: Final = {"user": "subject", "context": "data", "occurred_at": "time", "key": "id"}
+
+
+#: The attributes of an event in binary mode.
+ATTRIBUTES: Final = tuple(
+    Header(f"ce-{name}", f"Of an event in binary mode: its {name}.")
+    for name in ("specversion", "id", "source", "type", "subject", "time")
+)
 
 
 class CloudEventsView(TriggersView):
@@ -43,6 +53,25 @@ class CloudEventsView(TriggersView):
 
     http_method_names = ["post", "options"]
     permission_classes = [MayFire]
+    tag = "firing"
+    operations = {
+        "post": Operation(
+            "receive_cloudevent",
+            (OccurrenceSerializer, FiredBatchSerializer),
+            202,
+            body={
+                StructuredParser.media_type: CloudEventSerializer,
+                BatchParser.media_type: CloudEventSerializer(many=True),
+                DataParser.media_type: {"type": "object", "additionalProperties": {}},
+            },
+            takes=ATTRIBUTES,
+            gives=(
+                Header("Location", "The path of the occurrence, if it is one.", is_optional=True),
+                REPLAYED,
+            ),
+            refuses={422: ("key_conflict",)},
+        )
+    }
     parser_classes = [StructuredParser, BatchParser, DataParser]
     content_negotiation_class = Negotiation
 

@@ -9,7 +9,9 @@ from triggers.explaining import explain
 from triggers_api import people
 from triggers_api.calls import arguments_of, nobody
 from triggers_api.permissions import MayExplain
-from triggers_api.serializers.firing import ExplainSerializer, ExplanationSerializer
+from triggers_api.schema import samples
+from triggers_api.schema.operations import Operation
+from triggers_api.serializers.firing import ExplainSerializer, ExplanationSerializer, ExplanationsSerializer
 from triggers_api.views.base import TriggersView
 
 
@@ -17,6 +19,10 @@ class ExplainView(TriggersView):
     """What an event would do to users if it happened now, and why. Nothing is written."""
 
     permission_classes = [MayExplain]
+    tag = "firing"
+    operations = {
+        "post": Operation("explain", ExplanationsSerializer, body=ExplainSerializer, examples=samples.questions)
+    }
 
     def post(self, request: Request) -> Response:
         body = ExplainSerializer(data=request.data)

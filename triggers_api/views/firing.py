@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from triggers.models import Occurrence
-from triggers_api.calls import Call, fire_all, principal
+from triggers_api.calls import REFUSED, Call, fire_all, principal
 from triggers_api.errors import Problem
 from triggers_api.permissions import MayFire
-from triggers_api.serializers.firing import FireBatchSerializer, FireSerializer, check_key
+from triggers_api.schema import samples
+from triggers_api.schema.operations import IDEMPOTENCY_KEY, LOCATION, REPLAYED, Operation
+from triggers_api.serializers.firing import FireBatchSerializer, FiredBatchSerializer, FireSerializer, check_key
+from triggers_api.serializers.records import OccurrenceSerializer
 from triggers_api.telling import tell_occurrence, tell_occurrences
 from triggers_api.views.base import TriggersView, url
+
+#: Why one configured event cannot be fired.
+EVENT_REFUSED: Final = tuple(sorted(REFUSED))
 
 
 class FireView(TriggersView):
     """An event happened."""
 
     permission_classes = [MayFire]
+    tag = "firing"
+    operations = {
+        "post": Operation(
+            "fire",
+            OccurrenceSerializer,
+            202,
+            body=FireSerializer,
+            examples=samples.firings,
+            takes=(IDEMPOTENCY_KEY,),
+            gives=(LOCATION, REPLAYED),
+            refuses={409: EVENT_REFUSED, 422: ("key_conflict",)},
+        )
+    }
 
     def post(self, request: Request) -> Response:
         body = FireSerializer(data=request.data)
@@ -37,6 +56,17 @@ class FireBatchView(TriggersView):
     """Up to a hundred events happened; if one of them is refused, all are."""
 
     permission_classes = [MayFire]
+    tag = "firing"
+    operations = {
+        "post": Operation(
+            "fire_batch",
+            FiredBatchSerializer,
+            202,
+            body=FireBatchSerializer,
+            examples=samples.batches,
+            refuses={409: EVENT_REFUSED, 422: ("key_conflict",)},
+        )
+    }
 
     def post(self, request: Request) -> Response:
         if "Idempotency-Key" in request.headers:

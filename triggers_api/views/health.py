@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Min
 from rest_framework.request import Request
@@ -12,7 +12,10 @@ from rest_framework.response import Response
 from triggers import clock, conf, engines
 from triggers.models import AudienceChunk, Run
 from triggers_api.errors import Problem
+from triggers_api.schema.operations import Operation, told
 from triggers_api.views.base import TriggersView
+
+_OK: Final = {"type": "string", "enum": ["ok"]}
 
 
 class HealthView(TriggersView):
@@ -21,10 +24,13 @@ class HealthView(TriggersView):
     authentication_classes = []
     permission_classes = []
     throttle_classes = []
+    tag = "health"
 
 
 class LiveView(HealthView):
     """This process answers; nothing else is asked."""
+
+    operations = {"get": Operation("health_live", told(status=_OK))}
 
     def get(self, request: Request) -> Response:
         return Response({"status": "ok"})
@@ -37,6 +43,14 @@ class ReadyView(HealthView):
     Workers look for due work every few seconds. What they have left alone for longer than a worker may hold work
     without a sign of life (``TRIGGERS_LEASE``) says that there is none.
     """
+
+    operations = {
+        "get": Operation(
+            "health_ready",
+            told(status=_OK, oldest_overdue_seconds={"type": "integer", "minimum": 0}),
+            refuses={503: ("database_unavailable", "engine_not_ready", "work_overdue")},
+        )
+    }
 
     def get(self, request: Request) -> Response:
         overdue = int(_overdue().total_seconds())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from rest_framework.request import Request
@@ -14,16 +14,21 @@ from triggers.firing import replay, retry
 from triggers.models import Event
 from triggers_api.errors import Problem
 from triggers_api.permissions import MayOperate
+from triggers_api.schema.operations import LOCATION, Operation
 from triggers_api.serializers.firing import NothingSerializer
+from triggers_api.serializers.records import OccurrenceSerializer, RunSerializer
 from triggers_api.telling import tell_occurrence, tell_run
 from triggers_api.views.base import TriggersView, url
 from triggers_api.views.records import find_occurrence, find_run
+
+_RUN: Final[dict[str, Any]] = {"answer": RunSerializer, "status": 202, "gives": (LOCATION,)}
 
 
 class OperationView(TriggersView):
     """Takes a POST without a body."""
 
     permission_classes = [MayOperate]
+    tag = "runs"
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -34,6 +39,8 @@ class OperationView(TriggersView):
 class CancelRunView(OperationView):
     """The run ends before its next step; at once if no worker has it in hand."""
 
+    operations = {"post": Operation("runs_cancel", **_RUN, refuses={409: ("run_ended",)})}
+
     def post(self, request: Request, id: UUID) -> Response:
         if not running.cancel([find_run(id).pk]):
             raise Problem(409, "run_ended", "The run has ended already.")
@@ -43,6 +50,8 @@ class CancelRunView(OperationView):
 class RetryRunView(OperationView):
     """The run goes on at the step that failed."""
 
+    operations = {"post": Operation("runs_retry", **_RUN, refuses={409: ("run_not_retriable",)})}
+
     def post(self, request: Request, id: UUID) -> Response:
         if not retry([find_run(id).pk]):
             detail = "The run neither failed nor was stopped because its trigger was disabled."
@@ -51,7 +60,11 @@ class RetryRunView(OperationView):
 
 
 class ReplayRunView(OperationView):
-    """The event happens to the run's user once more, under today's definition of the trigger."""
+    """The event happens to the run's user once more, under today's definition. The answer is the new run."""
+
+    operations = {
+        "post": Operation("runs_replay", **_RUN, refuses={409: ("event_removed", "nothing_to_start", "run_open")})
+    }
 
     def post(self, request: Request, id: UUID) -> Response:
         run = find_run(id)
@@ -67,7 +80,10 @@ class ReplayRunView(OperationView):
 
 
 class CancelOccurrenceView(OperationView):
-    """As CancelRunView, for all runs of the occurrence that have not ended."""
+    """The runs of the occurrence that have not ended end, each as if it were cancelled by itself."""
+
+    tag = "occurrences"
+    operations = {"post": Operation("occurrences_cancel", OccurrenceSerializer, 202, gives=(LOCATION,))}
 
     def post(self, request: Request, id: UUID) -> Response:
         occurrence = find_occurrence(id)

@@ -17,7 +17,14 @@ from triggers.models import Activity, Occurrence, Run
 from triggers_api import people, telling
 from triggers_api.permissions import MayListActivities, MayListOccurrences, MayListRuns, MayRead
 from triggers_api.queries import ActivityQuery, OccurrenceQuery, Query, RunQuery
-from triggers_api.serializers.records import ActivitySerializer, ListedOccurrenceSerializer, ListedRunSerializer
+from triggers_api.schema.operations import Operation
+from triggers_api.serializers.records import (
+    ActivitySerializer,
+    ListedOccurrenceSerializer,
+    ListedRunSerializer,
+    OccurrenceSerializer,
+    RunSerializer,
+)
 from triggers_api.views.base import TriggersView
 
 
@@ -60,6 +67,8 @@ class OccurrencesView(ListView):
     permission_classes = [MayListOccurrences]
     query_class = OccurrenceQuery
     serializer_class = ListedOccurrenceSerializer
+    tag = "occurrences"
+    operations = {"get": Operation("occurrences_list", ListedOccurrenceSerializer, is_page=True, query=OccurrenceQuery)}
 
     def rows(self) -> QuerySet[Occurrence]:
         return Occurrence.objects.using(clock.alias())
@@ -71,6 +80,8 @@ class RunsView(UsersListView):
     permission_classes = [MayListRuns]
     query_class = RunQuery
     serializer_class = ListedRunSerializer
+    tag = "runs"
+    operations = {"get": Operation("runs_list", ListedRunSerializer, is_page=True, query=RunQuery)}
 
     def rows(self) -> QuerySet[Run]:
         return Run.objects.using(clock.alias())
@@ -82,6 +93,8 @@ class ActivitiesView(UsersListView):
     permission_classes = [MayListActivities]
     query_class = ActivityQuery
     serializer_class = ActivitySerializer
+    tag = "activities"
+    operations = {"get": Operation("activities_list", ActivitySerializer, is_page=True, query=ActivityQuery)}
 
     def rows(self) -> QuerySet[Activity]:
         return rows(Activity, clock.alias())
@@ -91,6 +104,8 @@ class OccurrenceView(TriggersView):
     """What was fired and what became of it."""
 
     permission_classes = [MayRead]
+    tag = "occurrences"
+    operations = {"get": Operation("occurrences_retrieve", OccurrenceSerializer)}
 
     def get(self, request: Request, id: UUID) -> Response:
         occurrence = find_occurrence(id)
@@ -102,6 +117,8 @@ class RunView(TriggersView):
     """What was done for one user, step by step, or why nothing was."""
 
     permission_classes = [MayRead]
+    tag = "runs"
+    operations = {"get": Operation("runs_retrieve", RunSerializer)}
 
     def get(self, request: Request, id: UUID) -> Response:
         run = find_run(id)

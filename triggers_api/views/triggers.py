@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError, QuerySet, RestrictedError
@@ -22,17 +22,39 @@ from triggers_api.definitions import etag, load_components
 from triggers_api.errors import Problem
 from triggers_api.permissions import MayConfigure, MayEnable
 from triggers_api.queries import TriggerQuery
+from triggers_api.schema import samples
+from triggers_api.schema.operations import ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, Operation
 from triggers_api.serializers.definitions import TriggerSerializer
 from triggers_api.serializers.firing import NothingSerializer
-from triggers_api.views.base import TriggersView, url
+from triggers_api.views.base import TriggersView, unless_known, url
 from triggers_api.views.records import ListView
+
+_STALE: Final = {412: ("precondition_failed",)}
+_CHANGE: Final[dict[str, Any]] = {
+    "takes": (IF_MATCH,),
+    "gives": (ETAG,),
+    "refuses": {409: ("constraint_violated", "trigger_incomplete")} | _STALE,
+}
 
 
 class TriggerListView(ListView):
-    """Triggers with all that they are made of; and to make new ones, which are not enabled yet."""
+    """Triggers with all that they are made of."""
 
     permission_classes = [MayConfigure]
     query_class = TriggerQuery
+    tag = "triggers"
+    operations = {
+        "get": Operation("triggers_list", TriggerSerializer, is_page=True, query=TriggerQuery),
+        "post": Operation(
+            "triggers_create",
+            TriggerSerializer,
+            201,
+            body=TriggerSerializer,
+            examples=lambda: {"A trigger": samples.TRIGGER},
+            gives=(LOCATION, ETAG),
+            refuses={409: ("constraint_violated",)},
+        ),
+    }
 
     def rows(self) -> QuerySet[Trigger]:
         return rows(Trigger, clock.alias())
@@ -43,6 +65,7 @@ class TriggerListView(ListView):
         return [_told(trigger) for trigger in triggers]
 
     def post(self, request: Request) -> Response:
+        """A new trigger with its components. It is not enabled yet."""
         with _unique(request), transaction.atomic(using=clock.alias()):
             trigger = _saved(TriggerSerializer(data=request.data))
             history.log(request, trigger, history.ADDED, "Added over HTTP.")
@@ -50,27 +73,36 @@ class TriggerListView(ListView):
 
 
 class TriggerView(TriggersView):
-    """One trigger. With If-Match, it is changed only if it is still as it was read."""
+    """One trigger with all that it is made of."""
 
     permission_classes = [MayConfigure]
+    tag = "triggers"
+    operations = {
+        "get": Operation("triggers_retrieve", TriggerSerializer, takes=(IF_NONE_MATCH,), gives=(ETAG,)),
+        "put": Operation("triggers_update", TriggerSerializer, body=TriggerSerializer, **_CHANGE),
+        "patch": Operation("triggers_partial_update", TriggerSerializer, body=TriggerSerializer, **_CHANGE),
+        "delete": Operation(
+            "triggers_delete", status=204, takes=(IF_MATCH,), refuses={409: ("trigger_protected",)} | _STALE
+        ),
+    }
 
     def get(self, request: Request, id: int) -> Response:
-        told = _told(_find(id))
-        tag = etag(told)
-        if tag in parse_etags(request.headers.get("If-None-Match", "").replace("W/", "")):
-            return Response(status=304, headers={"ETag": tag})
-        return Response(told, headers={"ETag": tag})
+        return unless_known(request, _told(_find(id)))
 
     def put(self, request: Request, id: int) -> Response:
-        """The trigger is as the body says: what is left out has its default, lists that are left out are empty."""
+        """
+        The trigger becomes what the body says. What is left out has its default; lists that are left out are empty.
+
+        An item with an id is a component that the trigger has, one without is new; those that are missing are deleted.
+        """
         return self._change(request, id, partial=False)
 
     def patch(self, request: Request, id: int) -> Response:
-        """What the body names is changed; a list that it names is replaced as a whole."""
+        """What the body names is changed. A list that it names is replaced as a whole, as by PUT."""
         return self._change(request, id, partial=True)
 
     def delete(self, request: Request, id: int) -> Response:
-        """Runs that have not ended end with the code trigger_deleted; their records stay."""
+        """The trigger is gone. Runs that have not ended end with the code trigger_deleted; their records stay."""
         with transaction.atomic(using=clock.alias()):
             trigger = _locked(request, id)
             history.log(request, trigger, history.DELETED, "Deleted over HTTP.")
@@ -97,6 +129,7 @@ class SwitchView(TriggersView):
     """Takes a POST without a body."""
 
     permission_classes = [MayEnable]
+    tag = "triggers"
     is_enabled: ClassVar[bool]
 
     def post(self, request: Request, id: int) -> Response:
@@ -113,12 +146,24 @@ class SwitchView(TriggersView):
 class EnableTriggerView(SwitchView):
     """Events start the trigger from now on. One without an event or an action is refused."""
 
+    operations = {
+        "post": Operation(
+            "triggers_enable",
+            TriggerSerializer,
+            takes=(IF_MATCH,),
+            gives=(ETAG,),
+            refuses={409: ("trigger_incomplete",)} | _STALE,
+        )
+    }
     is_enabled = True
 
 
 class DisableTriggerView(SwitchView):
     """Events do not start the trigger any more, and its runs under way end before their next step."""
 
+    operations = {
+        "post": Operation("triggers_disable", TriggerSerializer, takes=(IF_MATCH,), gives=(ETAG,), refuses=_STALE)
+    }
     is_enabled = False
 
 

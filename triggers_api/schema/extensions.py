@@ -1,0 +1,220 @@
+"""Fields and serializers of ours that drf-spectacular cannot know."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.db import models
+from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent, append_meta, is_jsonschema_compliant
+
+from triggers.models import Event
+from triggers.registry import component_types, description, label
+from triggers_api import people
+from triggers_api.queries import Parameters
+from triggers_api.schema.names import variant_name
+
+_NUMBER: Final = "[0-9]+([.,][0-9]+)?"
+#: As django.utils.dateparse reads ISO 8601.
+DURATION: Final = f"^[-+]?P({_NUMBER}D)?(T({_NUMBER}H)?({_NUMBER}M)?({_NUMBER}S)?)?$"
+#: What database keys are.
+BIG: Final = {"type": "integer", "format": "int64"}
+
+
+class UserExtension(OpenApiSerializerFieldExtension):
+    """A text, by whatever field users are named here; of keys that are numbers, the number too."""
+
+    target_class = "triggers_api.fields.UserField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        if direction == "response":
+            return {"type": "string"}
+        field = people.naming_field()
+        text: dict[str, Any] = {"type": "string", "minLength": 1}
+        if isinstance(field, models.IntegerField):
+            text["pattern"] = "^(0|-?[1-9][0-9]*)$"
+        elif isinstance(field, models.UUIDField):
+            text["format"] = "uuid"
+        elif isinstance(field, models.EmailField):
+            text["format"] = "email"
+        if field.max_length and "format" not in text:
+            text["maxLength"] = field.max_length
+        is_number = isinstance(field, models.IntegerField) and not self.is_text
+        return {"oneOf": [text, dict(BIG)]} if is_number else text
+
+    @property
+    def is_text(self) -> bool:
+        """Queries have nothing but text."""
+        return isinstance(self.target.parent, Parameters)
+
+
+class PersonExtension(UserExtension):
+    target_class = "triggers_api.strict.PersonField"
+
+
+class SubjectExtension(UserExtension):
+    target_class = "triggers_api.cloudevents.SubjectField"
+    is_text = True
+
+
+class OtherExtension(OpenApiSerializerFieldExtension):
+    """Only the app that has the field knows what it takes."""
+
+    target_class = "triggers_api.strict.OtherField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        return {}
+
+
+class IdExtension(OpenApiSerializerFieldExtension):
+    target_class = "triggers_api.fields.IdField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        return BIG | {"minimum": 0, "maximum": 2**63 - 1}
+
+
+class ContextExtension(OpenApiSerializerFieldExtension):
+    target_class = "triggers_api.serializers.firing.ContextField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        return {"type": "object", "additionalProperties": {}}
+
+
+class FireExtension(OpenApiSerializerExtension):
+    """What the fields may be together, and which event types there are."""
+
+    target_class = "triggers_api.serializers.firing.FireSerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        schema["properties"]["type"] = enumeration(auto_schema.registry, "EventTypeEnum", types_of(Event))
+        chosen: list[Any] = [{"oneOf": [{"required": [name]} for name in names]} for names in self.target.one_of]
+        chosen += [{"not": {"required": list(names)}} for names in self.target.one_at_most]
+        return schema | {"allOf": chosen}
+
+
+class CloudEventExtension(OpenApiSerializerExtension):
+    """CloudEvents may have attributes of any name."""
+
+    target_class = "triggers_api.cloudevents.CloudEventSerializer"
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        schema["properties"]["specversion"]["enum"] = ["1.0"]
+        schema["properties"]["type"] = enumeration(auto_schema.registry, "EventTypeEnum", types_of(Event))
+        kinds = [{"type": type_} for type_ in ("string", "boolean", "integer")]
+        return schema | {"additionalProperties": append_meta({"oneOf": kinds}, {"nullable": True})}
+
+
+def types_of(*kinds: Any) -> list[str]:
+    return sorted(label(model) for kind in kinds for model in component_types(kind))
+
+
+def enumeration(registry: ComponentRegistry, name: str, values: list[str]) -> Any:
+    schema = {"type": "string", "enum": values}
+    component = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema, name)
+    registry.register_on_missing(component)
+    return component.ref
+
+
+class DurationExtension(OpenApiSerializerFieldExtension):
+    target_class = "rest_framework.fields.DurationField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        duration = {"type": "string", "format": "duration"}
+        return duration if direction == "response" else duration | {"pattern": DURATION}
+
+
+class NumberExtension(OpenApiSerializerFieldExtension):
+    target_class = "triggers_api.fields.NumberField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        least, most = self.target.bounds
+        return {"type": "integer", "minimum": least, "maximum": most}
+
+
+class DecimalExtension(OpenApiSerializerFieldExtension):
+    """REST framework's pattern lets through what is no number, as “-.”."""
+
+    target_class = "triggers_api.strict.DecimalField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        whole, places = self.target.max_whole_digits, self.target.decimal_places
+        pattern = f"^-?[0-9]{_times(whole)}" + (rf"(\.[0-9]{_times(places)})?$" if places != 0 else "$")
+        return {"type": "string", "format": "decimal", "pattern": pattern}
+
+
+def _times(most: int | None) -> str:
+    return "+" if most is None else f"{{1,{max(most, 1)}}}"
+
+
+class ComponentIdExtension(OpenApiSerializerFieldExtension):
+    target_class = "triggers_api.serializers.definitions.ComponentIdField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        return dict(BIG)
+
+
+class ComponentTypeExtension(OpenApiSerializerFieldExtension):
+    target_class = "triggers_api.fields.ComponentTypeField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        kinds = self.target.kinds
+        name = "EventTypeEnum" if kinds == (Event,) else "ComponentTypeEnum"
+        return enumeration(auto_schema.registry, name, types_of(*kinds))
+
+
+class RecordIdExtension(OpenApiSerializerFieldExtension):
+    target_class = "triggers_api.fields.RecordIdField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        return {"type": "string", "format": "uuid"}
+
+
+class TypeExtension(OpenApiSerializerFieldExtension):
+    """The one type that the class has: what clients tell the variants by."""
+
+    target_class = "triggers_api.serializers.polymorphic.TypeField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        type_ = label(self.target.parent.Meta.model)
+        if is_jsonschema_compliant():
+            return {"type": "string", "const": type_}
+        return {"oneOf": [{"type": "string", "enum": [type_]}]}  # nothing that a hook could take for an enumeration
+
+
+class VariantExtension(OpenApiSerializerExtension):
+    """One class of triggers or components."""
+
+    target_class = "triggers_api.serializers.polymorphic.VariantSerializer"
+    match_subclasses = True
+
+    def get_name(self, auto_schema: AutoSchema, direction: Any) -> str:
+        return variant_name(self.target.Meta.model)
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        schema.pop("description", None)
+        if text := description(self.target.Meta.model):
+            schema["description"] = text
+        return schema
+
+
+class PolymorphicExtension(OpenApiSerializerExtension):
+    """Any class of a kind: one of the variants, as ``type`` says."""
+
+    target_class = "triggers_api.serializers.polymorphic.PolymorphicSerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        variants = {
+            type_: auto_schema.resolve_serializer(serializer_class(partial=self.target.partial), direction).ref
+            for type_, serializer_class in self.target.variants().items()
+        }
+        if self.target.partial and direction == "request":
+            return {"anyOf": list(variants.values())}  # the type of what is changed may be left out
+        mapping = {type_: ref["$ref"] for type_, ref in variants.items()}
+        return {"oneOf": list(variants.values()), "discriminator": {"propertyName": "type", "mapping": mapping}}
