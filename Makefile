@@ -18,7 +18,7 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundl
 export UV_SYSTEM_CERTS ?= 1
 endif
 
-.PHONY: help install run test lint types migrations check format lock build clean
+.PHONY: help install run test lint types migrations schema breaking check format lock build clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -44,7 +44,13 @@ types: $(DEV)/.installed ## Check types
 migrations: $(DEV)/.installed ## Check that the migrations match the models
 	DJANGO_SETTINGS_MODULE=tests.settings $(DEV)/bin/python -m django makemigrations --check --dry-run
 
-check: lint types migrations ## All that is quick: lint, types and migrations
+schema: $(DEV)/.installed ## Export the OpenAPI documents into openapi
+	$(DEV)/bin/python -m openapi.export
+
+breaking: $(DEV)/.installed ## Name changes of the API since the last release that break its clients
+	$(DEV)/bin/python -m openapi.breaking
+
+check: lint types migrations breaking ## All that is quick: lint, types, migrations and the API of the last release
 
 format: $(DEV)/.installed ## Format the code and mend what can be mended
 	$(DEV)/bin/ruff check --fix
