@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -201,3 +202,18 @@ def test_the_request_that_is_shown_fires(db: None, run_triggers: Any, client: Cl
     assert response.status_code == 202, response.content
     run_triggers()
     assert_ran(trigger, user=person)
+
+
+def test_the_address_of_the_warehouse_is_set_over_http_and_never_told(client: Client, admin_user: User) -> None:
+    import_module("shop.serializers")
+    client.force_login(admin_user)
+    action = {"type": "shop.CallWarehouseAction", "url": "https://warehouse.example.com/"}
+    body = {"type": "triggers.Trigger", "name": "Warehouse", "actions": [action]}
+
+    told = client.post("/api/v1/triggers/", body, content_type="application/json").json()
+
+    call = shop("CallWarehouseAction").objects.get()
+    assert told["actions"] == [{"type": "shop.CallWarehouseAction", "id": call.pk, "on_failure": "stop"}]
+    assert client.put(f"/api/v1/triggers/{told['id']}/", told, content_type="application/json").status_code == 200
+    call.refresh_from_db()
+    assert call.url == "https://warehouse.example.com/"

@@ -24,7 +24,7 @@ def test_the_shop_works(tmp_path: Path) -> None:
     for block in blocks(PAGE, "python"):
         assert block.file is not None
         files[block.file] += block.body + "\n\n"
-    assert set(files) == {"shop/models.py", "shop/orders.py", "test_shop.py"}
+    assert set(files) == {"shop/models.py", "shop/orders.py", "shop/serializers.py", "test_shop.py"}
     (tmp_path / "shop").mkdir()
     for name, text in files.items():
         (tmp_path / name).write_text(text)
