@@ -1,4 +1,4 @@
-"""With a broker that is away, events are accepted as ever."""
+"""With a broker that is away, events are accepted as ever, and those who watch are told."""
 
 import json
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from tests.acceptance.scenario import a_trigger, people
 from tests.api.conftest import StartClient
+from tests.api.problems import assert_problem, problem
 from tests.probe.models import RecordEffectAction
 from tests.servers.brokers import Broker
 from tests.servers.redis import Redis
@@ -45,3 +46,19 @@ def test_events_are_accepted(
         response = client.generic("POST", f"/api/v1/{path}", json.dumps(body), content_type)
         assert response.status_code == 202, response.content
     assert Run.objects.open().count() == 4
+
+
+def test_it_is_not_ready_until_the_broker_is_back(
+    broker: Broker, redis_server: Redis, silence: Callable[[Redis], None]
+) -> None:
+    client = APIClient()
+    silence(redis_server)
+
+    response = client.get("/api/v1/health/ready/")
+
+    reason = "no answer" if silence is Redis.pause else "ConnectionError"
+    assert_problem(response, problem(503, "broker_unavailable", f"The broker cannot be reached ({reason})."))
+    assert client.get("/api/v1/health/live/").status_code == 200
+    redis_server.stop()
+    redis_server.start()
+    assert client.get("/api/v1/health/ready/").json() == {"status": "ok", "oldest_overdue_seconds": 0}

@@ -38,7 +38,7 @@ class LiveView(HealthView):
 
 class ReadyView(HealthView):
     """
-    The database answers, the engine is set up, and workers take what is due.
+    The database answers, the engine is set up and reaches its broker, and workers take what is due.
 
     Workers look for due work every few seconds. What they have left alone for longer than a worker may hold work
     without a sign of life (``TRIGGERS_LEASE``) says that there is none.
@@ -54,11 +54,14 @@ class ReadyView(HealthView):
 
     def get(self, request: Request) -> Response:
         overdue = int(_overdue().total_seconds())
+        engine = engines.default()
+        if problem := engine.problem():
+            raise Problem(503, "engine_not_ready", " ".join(problem))
+        if outage := engine.outage():
+            raise Problem(503, "broker_unavailable", outage)
         if overdue > conf.lease().total_seconds():
             detail = f"Work has been overdue for {overdue} seconds: no worker takes it."
             raise Problem(503, "work_overdue", detail)
-        if problem := engines.default().problem():
-            raise Problem(503, "engine_not_ready", " ".join(problem))
         return Response({"status": "ok", "oldest_overdue_seconds": overdue})
 
 
