@@ -87,7 +87,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response:
     response = Response(
         {
             "type": "about:blank",
-            "title": HTTPStatus(problem.status_code).phrase,
+            "title": title(problem.status_code),
             "status": problem.status_code,
             "detail": _sentence(problem),
             "code": _code(problem),
@@ -103,6 +103,11 @@ def answer(error: Exception, context: dict[str, Any]) -> Response:
         message = "%s: %s"
         log_response(message, response.reason_phrase, request.path, response=response, request=request, exception=error)
     return response
+
+
+def title(status: int) -> str:
+    """What RFC 9110 calls the status; Python calls two of them so from 3.13 on."""
+    return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or HTTPStatus(status).phrase
 
 
 def _problem(error: Exception) -> APIException:

@@ -126,7 +126,7 @@ class OccurrenceQuery(Query):
 
 
 class ActivityQuery(Query):
-    """Which trigger, which user."""
+    """The ledger of one trigger, or of one user."""
 
     trigger = NumberField(source="trigger_id", required=False)
     user = UserField(required=False)
@@ -199,7 +199,7 @@ def _id_at(moment: datetime, shift: timedelta) -> UUID:
 
 
 class ComponentTypeQuery(Parameters):
-    """Components of one kind."""
+    """Types of one kind."""
 
     kind = serializers.ChoiceField(
         choices=["event", "condition", "action"],

@@ -1,5 +1,6 @@
 """Whether an answer is one that the schema describes."""
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -51,8 +52,14 @@ def assert_described(response: Any) -> None:
 
 def validate(schema: Mapping[str, Any], value: Any) -> None:
     """Raises ValidationError where the value is not as the schema, which may refer to components, says."""
-    in_document = {**schema, "components": whole()["components"]}
-    Draft202012Validator(in_document, format_checker=FormatChecker()).validate(value)
+    _validator(json.dumps(schema)).validate(value)
+
+
+@cache
+def _validator(schema: str) -> Draft202012Validator:
+    """One for each schema: it takes a while to look through all components."""
+    in_document = {**json.loads(schema), "components": whole()["components"]}
+    return Draft202012Validator(in_document, format_checker=FormatChecker())
 
 
 def _followed(answer: Mapping[str, Any]) -> Mapping[str, Any]:

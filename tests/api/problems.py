@@ -7,12 +7,15 @@ from django.db.models import Model
 
 from triggers.models import Activity, AudienceChunk, Occurrence, Run, Step, Trigger
 
+#: What RFC 9110 calls them, and Python from 3.13 on.
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
 
 def problem(status: int, code: str, detail: str, errors: list[tuple[str, str, str]] | None = None) -> dict[str, Any]:
     """The body of the problem; its errors as pointer, code and detail."""
     return {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
+        "title": TITLES.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "code": code,

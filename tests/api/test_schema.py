@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from django.apps import apps
+from django.contrib.auth.models import Permission, User
 from django.test import override_settings
 from drf_spectacular.drainage import GENERATOR_STATS, reset_generator_stats
 from drf_spectacular.generators import SchemaGenerator
@@ -55,6 +56,12 @@ OPERATIONS = {
 }
 #: For people, and for whoever reads the document.
 NOT_IN_IT = {"schema/", "docs/"}
+
+
+@pytest.fixture
+def with_page(settings: Settings) -> None:
+    """The apps that the page needs."""
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "drf_spectacular", "drf_spectacular_sidecar"]
 
 
 def operations(made: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -179,7 +186,11 @@ def test_every_refusal_is_a_problem_and_authenticated_operations_say_how() -> No
             if status.startswith(("4", "5")):
                 answer = responses[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
                 schema = {"$ref": "#/components/schemas/Problem"}
-                assert answer["content"] == {"application/problem+json": {"schema": schema}}, name
+                assert list(answer["content"]) == ["application/problem+json"], name
+                content = answer["content"]["application/problem+json"]
+                assert content["schema"] == schema, name
+                validate(schema, content["example"])
+                assert str(content["example"]["status"]) == status
     assert "Retry-After" in responses["Throttled"]["headers"]
 
 
@@ -288,6 +299,19 @@ def test_what_the_document_cannot_be_had_as(query: str, accept: str, expected: d
     assert_problem(APIClient().get(f"/api/v1/schema/{query}", HTTP_ACCEPT=accept), expected)
 
 
+def test_requests_from_the_page_are_let_in_with_its_token(anna: User, trigger: Trigger, with_page: None) -> None:
+    """“Try it out” in a session, as whoever is logged in."""
+    anna.user_permissions.add(Permission.objects.get(codename="fire_event"))
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(anna)
+    page = client.get("/api/v1/docs/").content.decode()
+    (header, token) = re.findall(r'request\.headers\["([\w-]+)"\] = "(\w+)"', page)[0]
+    body = {"type": "app.TaskCompletedEvent", "user": str(anna.pk)}
+
+    assert client.post("/api/v1/fire/", body, format="json").status_code == 403
+    assert client.post("/api/v1/fire/", body, format="json", headers={header: token}).status_code == 202
+
+
 def test_the_page_says_which_apps_it_needs() -> None:
     detail = (
         "This page needs drf_spectacular and drf_spectacular_sidecar in INSTALLED_APPS. "
@@ -298,8 +322,7 @@ def test_the_page_says_which_apps_it_needs() -> None:
     assert_problem(response, problem(404, "docs_not_installed", detail))
 
 
-def test_the_page_takes_nothing_from_elsewhere(settings: Settings) -> None:
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "drf_spectacular", "drf_spectacular_sidecar"]
+def test_the_page_takes_nothing_from_elsewhere(with_page: None) -> None:
     response = APIClient().get("/api/v1/docs/")
 
     assert response.status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http import HTTPStatus
+from inspect import cleandoc
 from typing import Any, Final
 
 from django.db import models
@@ -72,11 +73,12 @@ class TriggersAutoSchema(AutoSchema):
 
     @property
     def _words(self) -> tuple[str, str]:
-        """The first sentence of the docstring, and the rest."""
+        """The first sentence of the docstring; the rest, and what the parameters of the query mean."""
         method = getattr(self.view, self.method.lower())
         text = (method.__doc__ and get_doc(method)) or get_doc(type(self.view))
         first, _full_stop, rest = text.partition(".")
-        return " ".join(first.split()), rest.strip()
+        of_query = self.operation.query and self.operation.query.__dict__.get("__doc__")
+        return " ".join(first.split()), "\n\n".join(filter(None, (rest.strip(), of_query and cleandoc(of_query))))
 
     # What is sent
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent
 
-from triggers_api.errors import MAX_ERRORS, MEDIA_TYPE
+from triggers_api.errors import MAX_ERRORS, MEDIA_TYPE, title
 
 PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
@@ -42,18 +42,18 @@ PART: Final[dict[str, Any]] = {
     "required": ["pointer", "code", "detail"],
 }
 
-#: The name and the meaning of each status with which more than one operation refuses for the same reasons.
-SHARED: Final[dict[int, tuple[str, str]]] = {
-    400: ("BadRequest", "The body or the query is not valid."),
-    401: ("NotAuthenticated", "There are no credentials, or they are not good."),
-    403: ("PermissionDenied", "A permission is missing."),
-    404: ("NotFound", "There is nothing here."),
-    406: ("NotAcceptable", "The answer is to be had as JSON only."),
-    411: ("LengthRequired", "The body comes in chunks, without its length."),
-    413: ("BodyTooLarge", "The body is too long."),
-    415: ("UnsupportedMediaType", "The body is of a type that is not read."),
-    429: ("Throttled", "There are too many requests."),
-    503: ("Unavailable", "The database does not answer."),
+#: For each status with which operations refuse for the same reasons: its name, what it means, and a code.
+SHARED: Final[dict[int, tuple[str, str, str]]] = {
+    400: ("BadRequest", "The body or the query is not valid.", "body_invalid"),
+    401: ("NotAuthenticated", "There are no credentials, or they are not good.", "not_authenticated"),
+    403: ("PermissionDenied", "A permission is missing.", "permission_denied"),
+    404: ("NotFound", "There is nothing here.", "not_found"),
+    406: ("NotAcceptable", "The answer is to be had as JSON only.", "not_acceptable"),
+    411: ("LengthRequired", "The body comes in chunks, without its length.", "length_required"),
+    413: ("BodyTooLarge", "The body is too long.", "body_too_large"),
+    415: ("UnsupportedMediaType", "The body is of a type that is not read.", "unsupported_media_type"),
+    429: ("Throttled", "There are too many requests.", "throttled"),
+    503: ("Unavailable", "The database does not answer.", "database_unavailable"),
 }
 
 _HEADERS: Final[dict[int, dict[str, Any]]] = {
@@ -80,14 +80,27 @@ def refusal(registry: ComponentRegistry, status: int, codes: Collection[str] = (
         said = f"Refused with the code {_either(codes)}."
         if status in SHARED:
             said = f"{SHARED[status][1]} Or: {said[0].lower()}{said[1:]}"
-        return _response(problem, said, status)
-    name, meaning = SHARED[status]
-    return _register(registry, ResolvedComponent.RESPONSE, name, _response(problem, meaning, status))
+        return _response(problem, said, status, next(iter(codes)))
+    name, meaning, code = SHARED[status]
+    return _register(registry, ResolvedComponent.RESPONSE, name, _response(problem, meaning, status, code))
 
 
-def _response(problem: dict[str, Any], description: str, status: int) -> dict[str, Any]:
+def _response(problem: dict[str, Any], description: str, status: int, code: str) -> dict[str, Any]:
     headers = {"headers": _HEADERS[status]} if status in _HEADERS else {}
-    return {"description": description, **headers, "content": {MEDIA_TYPE: {"schema": problem}}}
+    content = {"schema": problem, "example": _example(status, code)}
+    return {"description": description, **headers, "content": {MEDIA_TYPE: content}}
+
+
+def _example(status: int, code: str) -> dict[str, Any]:
+    part = {"pointer": "/users/3", "code": "invalid", "detail": "Name a user by a string or an integer."}
+    return {
+        "type": "about:blank",
+        "title": title(status),
+        "status": status,
+        "detail": "A sentence that says what is wrong.",
+        "code": code,
+        "errors": [part] if status == 400 else [],
+    }
 
 
 def _either(codes: Collection[str]) -> str:

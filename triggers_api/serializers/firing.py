@@ -26,11 +26,9 @@ class ContextField(serializers.JSONField):
 
 
 class FireSerializer(StrictSerializer):
-    """
-    The body of ``fire/``: the arguments of :func:`triggers.fire`, which judges what is more than form.
+    """What happened is named by ``type`` or ``event``, and to whom by ``user``, ``users`` or ``audience``."""
 
-    What happens is named by ``type`` or ``event``, and to whom by ``user``, ``users`` or ``audience``.
-    """
+    # The arguments of triggers.fire, which judges what is more than form.
 
     #: Sets of fields of each of which one must be given, and at most one may be.
     one_of: ClassVar[tuple[tuple[str, ...], ...]] = (("type", "event"), ("user", "users", "audience"))
@@ -89,19 +87,19 @@ def check_key(key: str) -> str:
 
 
 class FireItemSerializer(FireSerializer):
-    """One of the bodies of ``fire/batch/``."""
+    """One event among many, with a key of its own if it has one."""
 
     idempotency_key = KeyField(trim_whitespace=False, required=False)
 
 
 class FireBatchSerializer(StrictSerializer):
-    """The body of ``fire/batch/``."""
+    """Events that are fired together, or not at all."""
 
     items = serializers.ListField(child=FireItemSerializer(), allow_empty=False, max_length=MAX_ITEMS)
 
 
 class ExplainSerializer(FireSerializer):
-    """The body of ``explain/``: the arguments of :func:`triggers.explaining.explain`."""
+    """The event that is asked about, as it would be fired."""
 
     users = serializers.ListField(child=UserField(), allow_empty=False, max_length=explaining.MAX_USERS, required=False)
 

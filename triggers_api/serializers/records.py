@@ -27,6 +27,8 @@ class RecordSerializer(serializers.ModelSerializer[Any]):
 
 
 class StepSerializer(RecordSerializer):
+    """One action of a run: how often it was tried, when, and how it ended."""
+
     class Meta:
         model = Step
         fields = (
@@ -83,7 +85,7 @@ class ListedRunSerializer(RecordSerializer):
 
 
 class RunSerializer(ListedRunSerializer):
-    """A run that explains itself. What its errors say is hidden where ``may_see_context`` of its occurrence says no."""
+    """A run with its steps. What errors say is hidden from those who may not see the context."""
 
     steps = StepSerializer(many=True)
 
@@ -172,8 +174,8 @@ class RunSummarySerializer(RecordSerializer):
 
 class OccurrenceSerializer(ListedOccurrenceSerializer):
     """
-    An occurrence with the first of its runs, and how many there are of each status, from ``runs``.
-    The context is null where ``may_see_context`` of it says no.
+    An occurrence with the first of its runs, and how many there are of each status. The context is null for those
+    who may not see it.
     """
 
     context: Any = serializers.DictField(allow_null=True)

@@ -24,7 +24,7 @@ EVENT_REFUSED: Final = tuple(sorted(REFUSED))
 
 
 class FireView(TriggersView):
-    """An event happened."""
+    """An event happened. Repeats under the same key are answered as the first, and start nothing."""
 
     permission_classes = [MayFire]
     tag = "firing"
