@@ -14,10 +14,10 @@ AUDIENCE = 50_000
 
 
 def wait_for_more_runs_than(number: int) -> None:
-    wait_until(lambda: Run.objects.count() > number, message=outcomes)
+    wait_until(lambda: Run.objects.count() > number, timeout=240, message=outcomes)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("whom", [{"users": User.objects.all()}, {"audience": "all"}], ids=["queryset", "named"])
 def test_every_user_of_a_large_audience_is_served_once_though_the_worker_is_killed(
     whom: dict[str, Any], start_worker: StartWorker
