@@ -17,9 +17,8 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
 from triggers_api.errors import Problem
-from triggers_api.fields import MomentField, TextField, UserField
+from triggers_api.fields import ContextField, MomentField, TextField, UserField
 from triggers_api.parsers import StrictJSONParser, StrictParser
-from triggers_api.serializers.firing import ContextField
 
 #: How many events come together at most.
 MAX_EVENTS: Final = 100

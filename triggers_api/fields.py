@@ -103,6 +103,10 @@ class UserField(serializers.Field[Any, Any, str, Any]):
         return name
 
 
+class ContextField(serializers.JSONField):
+    """An object; what may be in it is judged by whoever fires."""
+
+
 class IdField(serializers.Field[int, Any, int, Any]):
     """The id of a configured row in a body: a JSON integer."""
 
@@ -135,6 +139,17 @@ class NumberField(serializers.Field[int, str, int, Any]):
         if not least <= number <= most:
             self.fail("invalid", least=least, most=most)
         return number
+
+
+class FlagField(serializers.Field[bool, str, bool, Any]):
+    """Yes or no in a query."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid_choice": _("Write true or false.")}
+
+    def to_internal_value(self, data: str) -> bool:
+        if data not in ("true", "false"):
+            self.fail("invalid_choice")
+        return data == "true"
 
 
 class RecordIdField(serializers.Field[UUID, str, str, Any]):

@@ -19,6 +19,7 @@ from triggers_api import conf, people
 from triggers_api.errors import QueryInvalid
 from triggers_api.fields import (
     ComponentTypeField,
+    FlagField,
     MomentField,
     NumberField,
     RecordIdField,
@@ -140,11 +141,7 @@ class TriggerQuery(Query):
     """
 
     search = TextField(trim_whitespace=False, required=False, max_length=200)
-    enabled = serializers.ChoiceField(
-        choices=["true", "false"],
-        required=False,
-        error_messages={"invalid_choice": _("Write true or false.")},
-    )
+    enabled = FlagField(required=False)
     component_type = ComponentTypeField(Event, Condition, Action, required=False)
     event_type = ComponentTypeField(Event, required=False)
     order = serializers.ChoiceField(
@@ -178,7 +175,7 @@ class TriggerQuery(Query):
             text = query["search"]
             rows = rows.filter(Q(name__icontains=text) | Q(description__icontains=text))
         if "enabled" in query:
-            rows = rows.filter(is_enabled=query["enabled"] == "true")
+            rows = rows.filter(is_enabled=query["enabled"])
         for name in ("component_type", "event_type"):
             if name in query:
                 rows = rows.filter(pk__in=self.fields[name].triggers_with(query[name]))

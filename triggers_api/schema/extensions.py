@@ -20,6 +20,7 @@ _NUMBER: Final = "[0-9]+([.,][0-9]+)?"
 DURATION: Final = f"^[-+]?P({_NUMBER}D)?(T({_NUMBER}H)?({_NUMBER}M)?({_NUMBER}S)?)?$"
 #: What database keys are.
 BIG: Final = {"type": "integer", "format": "int64"}
+ANY_OBJECT: Final = {"type": "object", "additionalProperties": {}}
 
 
 class UserExtension(OpenApiSerializerFieldExtension):
@@ -75,10 +76,19 @@ class IdExtension(OpenApiSerializerFieldExtension):
 
 
 class ContextExtension(OpenApiSerializerFieldExtension):
-    target_class = "triggers_api.serializers.firing.ContextField"
+    target_class = "triggers_api.fields.ContextField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
-        return {"type": "object", "additionalProperties": {}}
+        about = "What there is to know of an event, for actions to read. Empty if it is not sent."
+        return shared(auto_schema.registry, "Context", ANY_OBJECT | {"description": about})
+
+
+class JsonSchemaExtension(OpenApiSerializerFieldExtension):
+    target_class = "triggers_api.serializers.types.JsonSchemaField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        about = "A JSON Schema of the draft 2020-12."
+        return shared(auto_schema.registry, "JsonSchema", ANY_OBJECT | {"description": about})
 
 
 class FireExtension(OpenApiSerializerExtension):
@@ -112,8 +122,17 @@ def types_of(*kinds: Any) -> list[str]:
     return sorted(label(model) for kind in kinds for model in component_types(kind))
 
 
+def constant(value: str) -> dict[str, Any]:
+    """The only text there is."""
+    return {"type": "string"} | ({"const": value} if is_jsonschema_compliant() else {"enum": [value]})
+
+
 def enumeration(registry: ComponentRegistry, name: str, values: list[str]) -> Any:
-    schema = {"type": "string", "enum": values}
+    return shared(registry, name, {"type": "string", "enum": values})
+
+
+def shared(registry: ComponentRegistry, name: str, schema: dict[str, Any]) -> Any:
+    """A reference to the schema, which has a name of its own."""
     component = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema, name)
     registry.register_on_missing(component)
     return component.ref
@@ -167,6 +186,13 @@ class ComponentTypeExtension(OpenApiSerializerFieldExtension):
         return enumeration(auto_schema.registry, name, types_of(*kinds))
 
 
+class FlagExtension(OpenApiSerializerFieldExtension):
+    target_class = "triggers_api.fields.FlagField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        return {"type": "boolean"}
+
+
 class RecordIdExtension(OpenApiSerializerFieldExtension):
     target_class = "triggers_api.fields.RecordIdField"
 
@@ -180,10 +206,8 @@ class TypeExtension(OpenApiSerializerFieldExtension):
     target_class = "triggers_api.serializers.polymorphic.TypeField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
-        type_ = label(self.target.parent.Meta.model)
-        if is_jsonschema_compliant():
-            return {"type": "string", "const": type_}
-        return {"oneOf": [{"type": "string", "enum": [type_]}]}  # nothing that a hook could take for an enumeration
+        schema = constant(label(self.target.parent.Meta.model))
+        return schema if "const" in schema else {"oneOf": [schema]}  # nothing that a hook could take for an enumeration
 
 
 class VariantExtension(OpenApiSerializerExtension):

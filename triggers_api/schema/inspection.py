@@ -162,7 +162,8 @@ class TriggersAutoSchema(AutoSchema):
             },
             "required": ["next", "results"],
         }
-        page = ResolvedComponent(f"{rows.name}Page", ResolvedComponent.SCHEMA, schema, f"{rows.name}Page")
+        name = f"{rows.name.removeprefix('Listed')}Page"
+        page = ResolvedComponent(name, ResolvedComponent.SCHEMA, schema, name)
         self.registry.register_on_missing(page)
         return page.ref
 
@@ -225,7 +226,7 @@ class TriggersAutoSchema(AutoSchema):
         most = getattr(field, "max_length", None)
         if isinstance(field, serializers.ListSerializer) and most is not None:
             schema["maxItems"] = most
-        if direction == "request" and field.default in (list, dict):
+        if direction == "request" and field.default in (list, dict) and "$ref" not in schema:
             schema["default"] = field.default()
         return schema
 
@@ -250,5 +251,5 @@ class TriggersAutoSchema(AutoSchema):
             warn(f"The choices of {name} differ from field to field.")
         choice: dict[str, Any] = component.ref
         if field.allow_blank:
-            choice = {"oneOf": [choice, dict(_BLANK)]}
+            choice = {"oneOf": [choice, extensions.constant("")]}
         return append_meta(choice, self._get_serializer_field_meta(field, direction))

@@ -12,17 +12,21 @@ from triggers import explaining
 from triggers.exceptions import KeyInvalid
 from triggers.models import AudienceChunk
 from triggers.recording import MAX_KEY_LENGTH
-from triggers_api.fields import DurationField, IdField, MomentField, StrictSerializer, TextField, UserField
+from triggers_api.fields import (
+    ContextField,
+    DurationField,
+    IdField,
+    MomentField,
+    StrictSerializer,
+    TextField,
+    UserField,
+)
 from triggers_api.serializers.records import OccurrenceSerializer
 
 #: No more than become runs at once, so that the answer to a firing can tell of every one of them.
 MAX_USERS: Final = AudienceChunk.SIZE
 #: How many events one request may fire.
 MAX_ITEMS: Final = 100
-
-
-class ContextField(serializers.JSONField):
-    """An object; what may be in it is judged by whoever fires."""
 
 
 class FireSerializer(StrictSerializer):
@@ -136,7 +140,7 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     conditions = ReportSerializer(source="reports", many=True)
 
 
-class ExplanationsSerializer(serializers.Serializer[Any]):
+class ExplainedSerializer(serializers.Serializer[Any]):
     """What an event would do, by configured event and user."""
 
     unknown_users = serializers.ListField(child=serializers.CharField())

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from triggers.context import plain
 from triggers.models import Activity, Occurrence, Run, Step
 from triggers.recording import MATCHED
-from triggers_api.fields import DurationField, MomentField, UserField
+from triggers_api.fields import ContextField, DurationField, MomentField, UserField
 
 #: In place of what needs the permission ``triggers.view_context``.
 HIDDEN: Final = "hidden: needs the permission triggers.view_context"
@@ -178,7 +178,7 @@ class OccurrenceSerializer(ListedOccurrenceSerializer):
     who may not see it.
     """
 
-    context: Any = serializers.DictField(allow_null=True)
+    context: Any = ContextField(allow_null=True)
     runs_count = serializers.SerializerMethodField()
     run_counts = serializers.SerializerMethodField()
     runs = serializers.SerializerMethodField()

@@ -7,13 +7,17 @@ from typing import Any
 from rest_framework import serializers
 
 
+class JsonSchemaField(serializers.DictField):
+    """A JSON Schema."""
+
+
 class EventTypeSerializer(serializers.Serializer[Any]):
     """What can be fired."""
 
     type = serializers.CharField()
     title = serializers.CharField()
     description = serializers.CharField(help_text="The docstring of the class.")
-    context_schema = serializers.DictField(
+    context_schema = JsonSchemaField(
         allow_null=True, help_text="The JSON Schema of the context, where the event declares one."
     )
     enabled_triggers = serializers.IntegerField(min_value=0, help_text="How many enabled triggers it can start.")
@@ -26,10 +30,10 @@ class ComponentTypeSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=["event", "condition", "action"])
     title = serializers.CharField()
     description = serializers.CharField(help_text="The docstring of the class.")
-    context_schema = serializers.DictField(
+    context_schema = JsonSchemaField(
         allow_null=True, help_text="Of events: the JSON Schema of the context, where the event declares one."
     )
-    schema = serializers.DictField(help_text="The JSON Schema (2020-12) of a component in a trigger.")
+    schema = JsonSchemaField(help_text="Of a component in a trigger.")
     example = serializers.DictField(help_text="A component to begin with.")
     may_be_made = serializers.BooleanField(help_text="Whether this server lets one be made over HTTP.")
 

@@ -11,7 +11,7 @@ from triggers_api.calls import arguments_of, nobody
 from triggers_api.permissions import MayExplain
 from triggers_api.schema import samples
 from triggers_api.schema.operations import Operation
-from triggers_api.serializers.firing import ExplainSerializer, ExplanationSerializer, ExplanationsSerializer
+from triggers_api.serializers.firing import ExplainedSerializer, ExplainSerializer, ExplanationSerializer
 from triggers_api.views.base import TriggersView
 
 
@@ -20,9 +20,7 @@ class ExplainView(TriggersView):
 
     permission_classes = [MayExplain]
     tag = "firing"
-    operations = {
-        "post": Operation("explain", ExplanationsSerializer, body=ExplainSerializer, examples=samples.questions)
-    }
+    operations = {"post": Operation("explain", ExplainedSerializer, body=ExplainSerializer, examples=samples.questions)}
 
     def post(self, request: Request) -> Response:
         body = ExplainSerializer(data=request.data)
