@@ -28,10 +28,10 @@ install: $(DEV)/.installed ## Install everything for development into .venv
 run: $(RUN)/.installed ## Start the service with demo data: web, worker and database in one command
 	@$(RUN)/bin/triggers serve --demo $(ARGS)
 
-# The service's tests have databases of their own: once is enough.
+# The tests of the service and of its clients have databases of their own: once is enough.
 test: $(DEV)/.installed ## Run the tests on PostgreSQL, then on SQLite
 	$(DEV)/bin/python -m pytest --database postgresql $(ARGS)
-	$(DEV)/bin/python -m pytest --database sqlite --ignore tests/service $(ARGS)
+	$(DEV)/bin/python -m pytest --database sqlite --ignore tests/service --ignore tests/clients $(ARGS)
 
 lint: $(DEV)/.installed ## Check style, format and which module may import which
 	$(DEV)/bin/ruff check
