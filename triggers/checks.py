@@ -99,7 +99,7 @@ def _reserved_fields(model: type[Trigger | Event | Condition | Action]) -> Itera
     if model is base:
         return
     for field in model._meta.local_fields:
-        if field.name in ("type", *_RESERVED[base]):
+        if field.name in _RESERVED[base]:
             yield checks.Error(
                 f"The field {model._meta.label}.{field.name} hides what every {base.__name__} has under that name.",
                 hint=f"Rename it; “db_column={field.name!r}” keeps the column.",
@@ -108,7 +108,7 @@ def _reserved_fields(model: type[Trigger | Event | Condition | Action]) -> Itera
             )
 
 
-#: Attributes that a field of the same name would hide. “type” is what the HTTP API calls the class.
+#: Attributes that a field of the same name would hide.
 _RESERVED: Final[dict[type[Any], tuple[str, ...]]] = {
     Trigger: (),
     Event: ("fired", "context_schema"),

@@ -1,28 +1,123 @@
-"""System checks of the API's settings; each hint names the fix."""
+"""System checks of the API's settings, and of components that it could not tell whole; each hint names the fix."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core import checks
 from django.core.exceptions import FieldDoesNotExist
+from django.utils.module_loading import import_string
 
+from triggers.models import Action, Condition, Event
+from triggers.registry import component_types, label
 from triggers_api import conf
 
 
 def register() -> None:
     """Called once the apps are loaded."""
     checks.register(check_settings)
+    checks.register(check_fields)
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
-    """The settings exist, and users can be told apart."""
-    return [*_unknown_names(), *_user_field()]
+    """The settings exist and hold what they are meant to, and users can be told apart."""
+    wrong = list(_wrong_values())
+    more = [] if wrong else [*_classes(), *_component_types(), *_user_field()]
+    return [*_unknown_names(), *wrong, *more]
+
+
+def check_fields(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
+    """No field of a trigger or component is lost behind a name that the API has for something else."""
+    from triggers_api.serializers.definitions import KINDS  # once models are there
+
+    return [
+        checks.Error(
+            f"The API keeps the name of the field {type_}.{name} for itself, and does not tell the field.",
+            hint=(
+                "Rename the field, or register a serializer for the class that tells it under another name: "
+                f"other = …Field(source={name!r})."
+            ),
+            id="triggers_api.E005",
+        )
+        for kind in KINDS
+        for type_, serializer_class in kind.variants().items()
+        for name in _hidden_fields(kind, serializer_class)
+    ]
+
+
+def _hidden_fields(kind: Any, serializer_class: Any) -> Iterator[str]:
+    """The class's own fields that its serializer leaves out, without having been told to."""
+    meta = serializer_class.Meta
+    if meta.model is kind.base or getattr(meta, "fields", None) or getattr(meta, "exclude", None):
+        return
+    variant_class = kind.variant_class
+    kept = {"id", *variant_class._declared_fields, *variant_class.hidden}
+    told = {field.source for name, field in serializer_class().fields.items() if name not in kept}
+    for field in meta.model._meta.local_fields:
+        if field.name in kept and field.name not in told:
+            yield field.name
+
+
+def _wrong_values() -> Iterator[checks.CheckMessage]:
+    for name, (is_right, fix) in _RIGHT.items():
+        value = getattr(settings, name, conf.DEFAULTS[name])
+        if not is_right(value):
+            yield checks.Error(f"{name} cannot be {value!r}.", hint=fix, id="triggers_api.E002")
+
+
+def _is_list_or_none(value: Any) -> bool:
+    return value is None or isinstance(value, list | tuple)
+
+
+_RIGHT: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "TRIGGERS_API_AUTHENTICATION_CLASSES": (
+        _is_list_or_none,
+        "Write a list of classes or of their dotted paths, or None for those of REST_FRAMEWORK.",
+    ),
+    "TRIGGERS_API_THROTTLE_CLASSES": (
+        _is_list_or_none,
+        "Write a list of classes or of their dotted paths, or None for those of REST_FRAMEWORK.",
+    ),
+    "TRIGGERS_API_COMPONENT_TYPES": (
+        lambda value: value is None or isinstance(value, list | tuple | set | frozenset),
+        'Write a list of types, such as ["triggers.ActionCountCondition"], or None for all.',
+    ),
+    "TRIGGERS_API_PAGE_SIZE": (
+        lambda value: value is None or (type(value) is int and 1 <= value <= conf.MAX_PAGE_SIZE),
+        f"Write a number from 1 to {conf.MAX_PAGE_SIZE}, or None for the page size of REST_FRAMEWORK.",
+    ),
+    "TRIGGERS_API_USER_FIELD": (
+        lambda value: isinstance(value, str),
+        'Write the name of a field, such as "email", or "pk".',
+    ),
+}
+
+
+def _classes() -> Iterator[checks.CheckMessage]:
+    for name in ("TRIGGERS_API_AUTHENTICATION_CLASSES", "TRIGGERS_API_THROTTLE_CLASSES"):
+        for path in getattr(settings, name, None) or ():
+            try:
+                found = import_string(path) if isinstance(path, str) else path
+            except ImportError as error:
+                yield checks.Error(f"{name}: {error}.", hint="Correct the path.", id="triggers_api.E003")
+                continue
+            if not isinstance(found, type):
+                yield checks.Error(f"{name}: {path!r} is no class.", hint="Name a class.", id="triggers_api.E003")
+
+
+def _component_types() -> Iterator[checks.CheckMessage]:
+    known = [label(model) for kind in (Event, Condition, Action) for model in component_types(kind)]
+    for type_ in conf.component_types() or ():
+        if type_ not in known:
+            close = get_close_matches(str(type_), known, n=1)
+            hint = f"Did you mean {close[0]}?" if close else "Install the app that defines it, or leave it out."
+            message = f"TRIGGERS_API_COMPONENT_TYPES: no component of the type {type_!r} is installed."
+            yield checks.Error(message, hint=hint, id="triggers_api.E004")
 
 
 def _unknown_names() -> Iterator[checks.CheckMessage]:
