@@ -26,6 +26,19 @@ def test_the_printed_line_sends_an_email_three_times_and_then_says_why_not(trigg
     assert "Traceback" not in triggers.output
 
 
+def test_the_page_of_the_api_and_all_it_is_made_of_come_from_the_service(triggers: Triggers) -> None:
+    triggers.serve()
+    site = f"http://127.0.0.1:{triggers.port}"
+    page = send(f"{triggers.api}/docs/")
+    assert page.status == 200
+    parts = re.findall(r'(?:href|src)="([^"]+[.](?:css|js))"', page.body)
+    assert [send(f"{site}{part}").status for part in parts] == [200] * 3
+    (schema,) = re.findall(r'url: "([^"]+)"', page.body)
+    document = send(f"{site}{schema}".replace("\\u002D", "-")).json
+    assert document["servers"] == [{"url": "/api/v1"}]
+    assert document["components"]["securitySchemes"]["bearerAuth"]["scheme"] == "bearer"
+
+
 def test_the_data_folder_is_its_owners_alone(triggers: Triggers) -> None:
     assert triggers.call("migrate") == 0
     assert S_IMODE(triggers.data.stat().st_mode) == 0o700

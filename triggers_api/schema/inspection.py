@@ -77,8 +77,10 @@ class TriggersAutoSchema(AutoSchema):
         method = getattr(self.view, self.method.lower())
         text = (method.__doc__ and get_doc(method)) or get_doc(type(self.view))
         first, _full_stop, rest = text.partition(".")
-        of_query = self.operation.query and self.operation.query.__dict__.get("__doc__")
-        return " ".join(first.split()), "\n\n".join(filter(None, (rest.strip(), of_query and cleandoc(of_query))))
+        parts = [rest.strip()]
+        if self.operation.query is not None and self.operation.query().fields:
+            parts.append(cleandoc(self.operation.query.__doc__ or ""))
+        return " ".join(first.split()), "\n\n".join(part for part in parts if part)
 
     # What is sent
 

@@ -36,7 +36,7 @@ class Operation:
     is_page: bool = False
     #: What is sent, by media type if there are several.
     body: Content | Mapping[str, Content] | None = None
-    #: The parameters of the query.
+    #: The parameters of the query; its docstring goes with the view's.
     query: type[Serializer[Any]] | None = None
     #: Headers of the request, and of the answer.
     takes: tuple[Header, ...] = ()
