@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import EmptyResultSet, ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, Model, Q, QuerySet
 from django.utils.module_loading import import_string
 
 from triggers import conf
@@ -101,15 +101,18 @@ def queryset_of(name: str, using: str) -> QuerySet[Any]:
     return queryset.using(using)
 
 
-def keys_in(name: str, using: str, *, limit: int, after: Any = None) -> list[Any]:
+def keys_in(name: str, using: str, *, limit: int, after: Any = None, where: Exists | Q | None = None) -> list[Any]:
     """
-    The first primary keys of the audience's users, or the first ``after`` that one, each once, in their order.
+    The first primary keys of the audience's users, or the first ``after`` that one, each once, in their order; only
+    of those who are ``where``.
 
     Raises AudienceUnknown and AudienceError.
     """
     queryset = filterable(queryset_of(name, using), using)
     if after is not None:
         queryset = queryset.filter(pk__gt=after)
+    if where is not None:
+        queryset = queryset.filter(where)
     keys = queryset.order_by("pk").values_list("pk", flat=True).distinct()[:limit]
     return _readable(name, lambda: list(keys), using)
 

@@ -37,7 +37,7 @@ def check_components(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[
     ]
     messages: list[checks.CheckMessage] = []
     for model in models:
-        messages += [*_reserved_fields(model), *_overridden(model)]
+        messages += [*_reserved_fields(model), *_overridden(model), *_secret_fields(model)]
         if issubclass(model, Event):
             messages += _context_schema(model)
         if issubclass(model, Action):
@@ -94,6 +94,19 @@ def _context_schema(model: type[Event]) -> Iterator[checks.CheckMessage]:
             )
 
 
+def _secret_fields(model: type[Trigger | Event | Condition | Action]) -> Iterator[checks.CheckMessage]:
+    if issubclass(model, Trigger):
+        return
+    own = {field.name for field in model._meta.concrete_fields if not field.primary_key and not field.is_relation}
+    if unknown := sorted(set(model.secret_fields) - own):
+        yield checks.Error(
+            f"{model._meta.label}.secret_fields names what is no column of its own: {', '.join(unknown)}.",
+            hint='Name fields of the class, as in secret_fields = ("token",).',
+            obj=model,
+            id="triggers.E009",
+        )
+
+
 def _reserved_fields(model: type[Trigger | Event | Condition | Action]) -> Iterator[checks.CheckMessage]:
     base = next(base for base in _RESERVED if issubclass(model, base))
     if model is base:
@@ -111,9 +124,9 @@ def _reserved_fields(model: type[Trigger | Event | Condition | Action]) -> Itera
 #: Attributes that a field of the same name would hide.
 _RESERVED: Final[dict[type[Any], tuple[str, ...]]] = {
     Trigger: (),
-    Event: ("fired", "context_schema"),
-    Condition: ("code", "requirement"),
-    Action: ("atomic", "max_attempts", "backoff", "timeout"),
+    Event: ("fired", "context_schema", "secret_fields"),
+    Condition: ("code", "requirement", "secret_fields"),
+    Action: ("atomic", "max_attempts", "backoff", "timeout", "secret_fields", "awaited_types"),
 }
 
 

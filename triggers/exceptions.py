@@ -18,6 +18,7 @@ Every error that dj-triggers raises on purpose.
     │   └── KeyConflict
     ├── TriggerIncomplete       a trigger that could never act is not enabled
     │   └── ComponentMissing
+    ├── DefinitionPinned        a component as it was is not saved
     ├── NothingToStart          a replay would have no run; nothing was written
     └── ActionError             for Action.perform() to raise
         ├── PermanentError
@@ -154,6 +155,12 @@ class ComponentMissing(TriggerIncomplete):
     """The trigger has a part whose class is not installed and so cannot be enabled."""
 
     code = "component_missing"
+
+
+class DefinitionPinned(TriggersError):
+    """The component is as it was when its run began to wait, not as it is today: it is neither saved nor deleted."""
+
+    code = "definition_pinned"
 
 
 class NothingToStart(TriggersError):

@@ -20,7 +20,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from triggers import clock, engines
+from triggers import clock, engines, waking
 from triggers.audiences import (
     Audience,
     NamedAudience,
@@ -94,6 +94,35 @@ def write_chunks(match: Match, audience: Audience, using: str) -> list[UUID]:
     ]
 
 
+def write_waiting(occurrence: Occurrence, audience: Audience, now: datetime, using: str) -> list[tuple[str, UUID]]:
+    """
+    As :func:`write_chunks`, for runs that wait for the event: those users who have a run that is not over.
+
+    The ids, each with the engine that is to expand it; nothing where no run is known to wait for the type ever.
+    """
+    if not waking.is_awaited(occurrence.type, using):
+        return []
+    whom: list[dict[str, Any]] = []
+    if isinstance(audience, NamedAudience):
+        if Run.objects.using(using).filter(ended_at=None).exists():
+            whom.append({"audience": audience.name})
+    else:
+        open_runs = waking.has_open_run()
+        keys = (key for candidates in _candidates(audience, using) for key in _keys(candidates.filter(open_runs)))
+        whom += [{"user_keys": [stored_key(key) for key in chunk]} for chunk in _in_chunks(keys)]
+    chunks = [
+        AudienceChunk(
+            occurrence=occurrence,
+            engine=engines.default_name(),
+            next_handover_at=next_handover_at(None, now),
+            **each,
+        )
+        for each in whom
+    ]
+    AudienceChunk.objects.using(using).bulk_create(chunks)
+    return [(chunk.engine, chunk.pk) for chunk in chunks]
+
+
 def _write_chunk(match: Match, using: str, **whom: Any) -> UUID:
     chunk = AudienceChunk(
         occurrence=match.occurrence,
@@ -124,23 +153,44 @@ def expand(chunk_id: UUID) -> bool:
         if not waiting.update(done_at=now, next_handover_at=None):
             return False
         chunk = AudienceChunk.objects.using(using).select_related("occurrence").get(pk=chunk_id)
-        found, _missing = load(rows(Event, using).filter(pk=chunk.event_id))
-        if not found:
-            return False
-        event = found[0]
-        keys, cursor = _next_of_audience(chunk, using) if chunk.audience else (_known_keys(chunk, using), None)
-        runs = [_pending_run(chunk.occurrence, event, chunk.engine, key, chunk.due_at, now) for key in keys]
-        Run.objects.using(using).bulk_create(runs, ignore_conflicts=True)
+        cursor = (_expand_waiting if chunk.event_id is None else _expand_runs)(chunk, now, using)
         changes: dict[str, Any] = {"user_keys": [], "cursor": cursor}
         if cursor is not None:
             # The pause grows with the times that the sweep had to help, as for runs.
             changes |= {"done_at": None, "next_handover_at": now + backoff(chunk.handovers)}
         AudienceChunk.objects.using(using).filter(pk=chunk_id).update(**changes)
-        announce(event, runs, chunk.occurrence)
-        engine = engines.get(chunk.engine)
-        run_ids = [run.pk for run in runs]
-        transaction.on_commit(partial(engine.start, run_ids, chunk.due_at), using=using, robust=True)
     return cursor is not None
+
+
+def _expand_runs(chunk: AudienceChunk, now: datetime, using: str) -> Any:
+    """Make the runs, which their engine is told of after the commit; the cursor behind them, None at the end."""
+    found, _missing = load(rows(Event, using).filter(pk=chunk.event_id or 0))
+    if not found:
+        return None
+    event = found[0]
+    keys, cursor = _next_of_audience(chunk, using) if chunk.audience else (_known_keys(chunk, using), None)
+    runs = [_pending_run(chunk.occurrence, event, chunk.engine, key, chunk.due_at, now) for key in keys]
+    Run.objects.using(using).bulk_create(runs, ignore_conflicts=True)
+    announce(event, runs, chunk.occurrence)
+    engine = engines.get(chunk.engine)
+    run_ids = [run.pk for run in runs]
+    transaction.on_commit(partial(engine.start, run_ids, chunk.due_at), using=using, robust=True)
+    return cursor
+
+
+def _expand_waiting(chunk: AudienceChunk, now: datetime, using: str) -> Any:
+    """Write to whom it happened, and look after the commit which runs waited for it; the cursor, as above."""
+    keys, cursor = [user_key(key) for key in chunk.user_keys], None
+    if chunk.audience:
+        after = None if chunk.cursor is None else user_key(chunk.cursor)
+        try:
+            keys = keys_in(chunk.audience, using, limit=AudienceChunk.SIZE, after=after, where=waking.has_open_run())
+        except (AudienceUnknown, AudienceError):
+            return None
+        cursor = stored_key(keys[-1]) if len(keys) == AudienceChunk.SIZE else None
+    if waking.note(chunk.occurrence, keys, using, chunk.recorded_at):
+        transaction.on_commit(partial(waking.look_for_runs, chunk.occurrence_id), using=using, robust=True)
+    return cursor
 
 
 def _known_keys(chunk: AudienceChunk, using: str) -> list[Any]:
@@ -154,7 +204,8 @@ def _next_of_audience(chunk: AudienceChunk, using: str) -> tuple[list[Any], Any]
     Those of the audience's next users whom the queryset conditions let through, and the last key that was read; None
     for it ends the audience, also where it cannot be read any further: the occurrence says why then.
     """
-    definition = load_definitions({chunk.trigger_id}, using).get(chunk.trigger_id)
+    trigger_id = chunk.trigger_id or 0
+    definition = load_definitions({trigger_id}, using).get(trigger_id)
     if definition is None:
         _note(chunk, "component_missing", "The class of the trigger is not installed.", using)
         return [], None

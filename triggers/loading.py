@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from polymorphic.models import PolymorphicModel
 from polymorphic.query import PolymorphicQuerySet
 
-from triggers.models import Action, Condition, Trigger
+from triggers.models import Action, Condition, Event, Trigger
 
 Model = TypeVar("Model", bound=PolymorphicModel)
 
@@ -32,6 +32,8 @@ class Definition:
     actions: list[Action] = field(default_factory=list)
     #: Components whose class is not installed any more.
     missing: list[str] = field(default_factory=list)
+    #: Components that are made of a snapshot, and whose own rows with their secrets are gone.
+    without_secrets: list[Event | Condition | Action] = field(default_factory=list)
 
     @property
     def obstacle(self) -> tuple[str, str] | None:

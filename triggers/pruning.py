@@ -1,5 +1,6 @@
 """
-Forgetting what happened long ago: ended runs with their steps, and occurrences that have no runs left.
+Forgetting what happened long ago: ended runs with their steps, occurrences that have no runs left, and the definitions
+that no run keeps to any more.
 
 The Activity ledger is never pruned: limits read it. A dedupe key is forgotten with its occurrence.
 """
@@ -16,7 +17,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from triggers import clock, conf
 from triggers.ids import first_uuid7
-from triggers.models import AudienceChunk, Occurrence, Run, Step
+from triggers.models import AudienceChunk, Occurrence, Run, Snapshot, Step
+from triggers.snapshots import USED_TO
 
 BATCH: Final = 1000
 
@@ -36,6 +38,7 @@ def prune(retention: timedelta | None = None) -> Iterator[int]:
         yield deleted
     while deleted := _delete_occurrences(before, using):
         yield deleted
+    _delete_snapshots(before, using)
 
 
 def prunable(before: datetime, using: str) -> tuple[QuerySet[Run], QuerySet[Occurrence]]:
@@ -66,6 +69,13 @@ def _delete_occurrences(before: datetime, using: str) -> int:
         ids = _locked_ids(occurrences, using)
         Occurrence.objects.using(using).filter(pk__in=ids).delete()
     return len(ids)
+
+
+def _delete_snapshots(before: datetime, using: str) -> None:
+    """Those that no run refers to. One that was used lately may be about to be used again."""
+    lately = clock.Clock(using).now() - 2 * USED_TO
+    unused = Snapshot.objects.using(using).filter(used_at__lt=min(before, lately))
+    unused.filter(~Exists(Run.objects.filter(snapshot=OuterRef("pk")))).delete()
 
 
 def _locked_ids(rows: QuerySet[Run] | QuerySet[Occurrence], using: str) -> list[UUID]:

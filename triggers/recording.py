@@ -17,13 +17,13 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from triggers import clock, conf, engines
+from triggers import clock, conf, engines, waking
 from triggers.audiences import Audience, NamedUsers
 from triggers.context import canonical, encode
 from triggers.evaluation import guarded, is_outage
 from triggers.exceptions import KeyConflict, KeyInvalid, TimingInvalid
 from triggers.execution import current_step
-from triggers.expansion import Match, announce, condition_raised, named_runs, write_chunks
+from triggers.expansion import Match, announce, condition_raised, named_runs, write_chunks, write_waiting
 from triggers.loading import load, load_definitions, rows
 from triggers.models import AudienceChunk, Event, Occurrence, Run
 from triggers.registry import label
@@ -149,10 +149,13 @@ def record(firing: Firing) -> Occurrence:
         first = _insert_or_find(occurrence, using)
         if first is not occurrence:
             return first
+        # Before the new runs are there, which can only wait for what comes later.
+        waiting = [] if occurrence.code or firing.replay_of else _concern_waiting(firing, occurrence, named, using)
         Run.objects.using(using).bulk_create(runs)
+        waking.expect((type_ for match in matches for type_ in waking.types_awaited_by(match.definition)), using)
         for match in matches:
             announce(match.event, [run for run in runs if run.event_id == match.event.pk], occurrence)
-        chunk_ids = [] if named else _write_audience(matches, firing.audience, occurrence, using)
+        chunk_ids = waiting if named else waiting + _write_audience(matches, firing.audience, occurrence, using)
         if not firing.is_inline:
             hand_over = partial(_hand_over, [run for run in runs if run.is_open], matches, chunk_ids)
             transaction.on_commit(hand_over, using=using, robust=True)
@@ -282,6 +285,23 @@ def _write_audience(
             match.note.update(code=code, detail=detail)
             occurrence.save(using=using, update_fields=["matches"])
     return written
+
+
+def _concern_waiting(
+    firing: Firing, occurrence: Occurrence, named: NamedUsers | None, using: str
+) -> list[tuple[str, UUID]]:
+    """See that runs which wait for the event hear of it; the chunks of users that are to be looked through for them."""
+    if named is not None:
+        if waking.note(occurrence, named.known, using):
+            transaction.on_commit(partial(waking.look_for_runs, occurrence.pk), using=using, robust=True)
+        return []
+    try:
+        return guarded(lambda: write_waiting(occurrence, firing.audience, firing.now, using), using)
+    except Exception as error:
+        if is_outage(error, using):
+            raise
+        logger.warning("The audience of occurrence %s could not be read", occurrence.pk, exc_info=error)
+        return []
 
 
 def _hand_over(runs: Sequence[Run], matches: Sequence[Match], chunk_ids: Sequence[tuple[str, UUID]]) -> None:

@@ -1,5 +1,6 @@
 """
-The sweep: due, abandoned and undelivered work goes to its engine (again), and what is past its time is pruned.
+The sweep: due, abandoned and undelivered work goes to its engine (again), runs wake whose events nobody has told
+them of, and what is past its time is pruned.
 
 Each engine's worker calls it every ``TRIGGERS_SWEEP_INTERVAL`` for its own engine. It looks at
 ``next_handover_at`` alone, so it needs no watermark: rows of transactions that commit late are found like any.
@@ -17,7 +18,7 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import F, QuerySet
 
-from triggers import clock, conf, engines
+from triggers import clock, conf, engines, waking
 from triggers.handover import backoff
 from triggers.models import AudienceChunk, Run
 from triggers.pruning import prune
@@ -42,13 +43,21 @@ def sweep(engine_name: str) -> int:
         for chunk in chunks:
             engine.expand([chunk.pk])
         runs = _take(Run.objects.using(using).filter(engine=engine_name), now)
-        for run_ids in _messages(runs):
+        for run_ids in _messages([run for run in runs if not _is_early(run, now)]):
             engine.start(run_ids)
+        if early := [run.pk for run in runs if _is_early(run, now)]:
+            waking.look_for_events(early)
         handed_over += len(chunks) + len(runs)
         if len(chunks) < BATCH and len(runs) < BATCH:
             break
+    waking.catch_up(now - conf.handover_grace())
     _prune_sometimes()
     return handed_over
+
+
+def _is_early(run: Run, now: datetime) -> bool:
+    """The run waits for an event still, and nobody has looked since whether it came before the wait was seen."""
+    return run.is_awaiting and run.due_at is not None and run.due_at > now
 
 
 def _prune_sometimes() -> None:

@@ -311,6 +311,64 @@ class WaitAction(ProbeAction):
         return flow.Wait(timedelta(seconds=self.seconds))
 
 
+class AwaitAction(ProbeAction):
+    """Lets the run wait for an event before its next action; says so beforehand, or not."""
+
+    event_type = models.CharField(max_length=100, default="probe.ProbeEvent")
+    seconds = models.FloatField(default=1000)
+    on_timeout = models.CharField(max_length=8, default="continue")
+    matching = models.JSONField(null=True)
+    is_declared = models.BooleanField(default=True)
+
+    def perform(self, user: Any, context: dict[str, Any]) -> flow.WaitForEvent:
+        timeout = timedelta(seconds=self.seconds)
+        return flow.WaitForEvent(self.event_type, timeout, self.on_timeout, self.matching)  # type: ignore[arg-type]
+
+    def awaited_types(self) -> list[str]:
+        return [self.event_type] if self.is_declared else []
+
+
+class AwaitTogetherAction(AwaitAction):
+    """As `AwaitAction`, for many users at once."""
+
+    class Meta:
+        proxy = True
+
+    def perform_many(self, calls: Sequence[Call]) -> list[flow.WaitForEvent]:
+        return [self.perform(call.user, call.context) for call in calls]
+
+
+class RecheckAction(ProbeAction):
+    """Ends the run unless the conditions hold still."""
+
+    def perform(self, user: Any, context: dict[str, Any]) -> flow.GoOnIfConditionsHold:
+        return flow.GoOnIfConditionsHold()
+
+
+class TokenAction(ProbeAction):
+    """Records its secret, as something that calls others would use it."""
+
+    secret_fields = ("token",)
+
+    token = models.CharField(max_length=64)
+    label = models.CharField(max_length=64, default="called with")
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        new_effect(user, f"{self.label} {self.token}").save()
+
+
+class SelfSavingAction(ProbeAction):
+    """Counts in itself how often it was performed."""
+
+    max_attempts = 1
+
+    count = models.PositiveIntegerField(default=0)
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        self.count += 1
+        self.save()
+
+
 class StopAction(ProbeAction):
     """Ends the run."""
 

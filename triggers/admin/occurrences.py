@@ -179,7 +179,9 @@ class OccurrenceAdmin(RecordAdmin):
         some = runs.filter(occurrence=occurrence).order_by()[: BoundedPaginator.LIMIT + 1]
         found = runs.filter(pk__in=some.values("pk")).order_by().values_list("status").annotate(Count("pk"))
         counts = dict(found)
-        unexpanded = AudienceChunk.objects.using(clock.alias()).filter(occurrence=occurrence, done_at=None)
+        unexpanded = AudienceChunk.objects.using(clock.alias()).filter(
+            occurrence=occurrence, event__isnull=False, done_at=None
+        )
         return {
             "counts": [
                 RunCount(status.value, str(status.label), counts[status]) for status in Run.Status if status in counts

@@ -38,3 +38,7 @@ class Engine(ABC):
     @abstractmethod
     def expand(self, chunk_ids: Sequence[UUID]) -> None:
         """See that the audience chunks become runs, on a worker."""
+
+    def wake(self, run_ids: Sequence[UUID]) -> None:
+        """The event has come that these runs waited for: see that they are advanced."""
+        self.start(run_ids)

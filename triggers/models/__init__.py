@@ -3,7 +3,7 @@
 from triggers.models.activity import Activity
 from triggers.models.definitions import Action, Call, Condition, Event, Trigger
 from triggers.models.limits import ActionCountCondition, ActionFrequencyCondition
-from triggers.models.records import AudienceChunk, Occurrence, Run, Step
+from triggers.models.records import AudienceChunk, AwaitedType, Happening, Occurrence, Run, Snapshot, Step
 
 __all__ = [
     "Action",
@@ -11,11 +11,14 @@ __all__ = [
     "ActionFrequencyCondition",
     "Activity",
     "AudienceChunk",
+    "AwaitedType",
     "Call",
     "Condition",
     "Event",
+    "Happening",
     "Occurrence",
     "Run",
+    "Snapshot",
     "Step",
     "Trigger",
 ]

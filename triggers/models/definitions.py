@@ -7,7 +7,7 @@ Apps define their own Event, Condition and Action classes; people combine them i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -116,6 +116,8 @@ class Event(PolymorphicModel):
 
     #: A JSON Schema (2020-12) of the context, checked whoever fires the event; None takes any context.
     context_schema: ClassVar[Mapping[str, Any] | None] = None
+    #: Fields that are not written to the snapshots which waiting runs keep to.
+    secret_fields: ClassVar[Collection[str]] = ()
     #: Sent once per new run when the event is fired, with ``event``, ``user_pk`` and the context.
     fired: ClassVar[Signal] = Signal()
 
@@ -170,6 +172,8 @@ class Condition(PolymorphicModel):
 
     #: What a run is marked with when this condition keeps its user out.
     code: ClassVar[str] = "condition_failed"
+    #: As those of Event.
+    secret_fields: ClassVar[Collection[str]] = ()
 
     trigger = models.ForeignKey(
         Trigger,
@@ -246,6 +250,8 @@ class Action(PolymorphicModel):
     backoff: ClassVar[timedelta] = timedelta(seconds=10)
     #: How long one attempt may take. It is interrupted then, in threads at the end of the lease only.
     timeout: ClassVar[timedelta] = timedelta(seconds=60)
+    #: As those of Event.
+    secret_fields: ClassVar[Collection[str]] = ()
 
     trigger = models.ForeignKey(
         Trigger,
@@ -284,6 +290,15 @@ class Action(PolymorphicModel):
         when, ``Activity.Cancel`` to decline; return a :mod:`triggers.flow` outcome to steer the run.
         """
         raise NotImplementedError
+
+    def awaited_types(self) -> Collection[type[Event] | str]:
+        """
+        The types of events that ``perform`` may have the run wait for, by ``flow.WaitForEvent``.
+
+        From when the first run starts, it is remembered whom events of these types happen to, also where large
+        audiences are concerned; of others, for large audiences, from the first wait on.
+        """
+        return ()
 
     def perform_many(self, calls: Sequence[Call]) -> Sequence[Outcome | Exception] | None:
         """

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from triggers.ids import uuid7
@@ -74,7 +75,7 @@ class Occurrence(models.Model):
 class AudienceChunk(models.Model):
     """
     Users to whom an event happened and who have no runs yet; a worker makes them: up to a thousand by their keys, or
-    those of a named audience who come after the cursor.
+    those of a named audience who come after the cursor. One without a configured event is for runs that wait.
     """
 
     SIZE: ClassVar[int] = 1000
@@ -82,9 +83,10 @@ class AudienceChunk(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     occurrence = models.ForeignKey(Occurrence, on_delete=models.CASCADE, related_name="audience_chunks")
-    event = _past_reference("triggers.Event")
-    trigger = _past_reference("triggers.Trigger")
+    event = _past_reference("triggers.Event", null=True)
+    trigger = _past_reference("triggers.Trigger", null=True)
     engine = models.CharField(max_length=16)
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
     user_keys = models.JSONField(default=list)
     audience = models.CharField(max_length=MAX_NAME_LENGTH, blank=True, default="", db_default="")
     #: The last key of the audience that was read.
@@ -170,6 +172,19 @@ class Run(models.Model):
     #: When the run may go on; null is at once.
     due_at = models.DateTimeField(_("due at"), null=True)
 
+    #: The definition that the run keeps to since it first waited; null where it follows the trigger's own.
+    snapshot = _past_reference("triggers.Snapshot", null=True)
+    #: The event that the run waits for, until it is due; null where it waits for none.
+    awaited_type = models.CharField(max_length=200, null=True, editable=False)
+    #: What the event's context must hold, as stored.
+    awaited_context = models.JSONField(null=True, editable=False)
+    #: What was recorded from then on counts.
+    awaited_since = models.DateTimeField(null=True, editable=False)
+    #: Whether the run ends where the event does not come.
+    stops_on_timeout = models.BooleanField(default=False, db_default=False, editable=False)
+    #: The occurrence that ended the wait; null again when the run has gone on.
+    woken_by = _past_reference("triggers.Occurrence", null=True)
+
     #: The number of its steps that are over, and so the position of the next one.
     position = models.PositiveSmallIntegerField(default=0)
     steps_succeeded = models.PositiveSmallIntegerField(default=0)
@@ -204,6 +219,9 @@ class Run(models.Model):
                 condition=models.Q(next_handover_at__isnull=False),
                 name="triggers_run_handover",
             ),
+            # Who may be waiting for an event, or come to.
+            models.Index(fields=["user"], condition=models.Q(ended_at__isnull=True), name="triggers_run_open"),
+            models.Index(fields=["snapshot"], condition=models.Q(snapshot__isnull=False), name="triggers_run_snapshot"),
         ]
 
     def __str__(self) -> str:
@@ -220,6 +238,11 @@ class Run(models.Model):
     def is_open(self) -> bool:
         """Whether the run has not ended yet."""
         return self.status in self.OPEN
+
+    @property
+    def is_awaiting(self) -> bool:
+        """Whether the run waits for an event that has not come, up to ``due_at``."""
+        return self.status == self.Status.WAITING and self.awaited_type is not None and self.woken_by_id is None
 
 
 class Step(models.Model):
@@ -241,6 +264,8 @@ class Step(models.Model):
     started_at = models.DateTimeField(_("started at"))
     ended_at = models.DateTimeField(_("ended at"), null=True)
     detail = models.TextField(_("detail"), blank=True, default="")
+    #: The occurrence that ended the wait which the step began.
+    woken_by = _past_reference("triggers.Occurrence", null=True, verbose_name=_("woken by"))
     error_type = models.CharField(_("error"), max_length=200, blank=True, default="")
     error_message = models.TextField(_("error message"), blank=True, default="")
     error_traceback = models.TextField(_("traceback"), blank=True, default="")
@@ -258,3 +283,51 @@ class Step(models.Model):
     def key(self) -> str:
         """The same for every attempt at this step, different for every other: receivers drop repeats by it."""
         return f"{self.run_id}:{self.position}"
+
+
+class Happening(models.Model):
+    """
+    An occurrence happened to a user who had a run that was not over: one that waited for it, or might come to.
+
+    Written with the occurrence, or by the worker that takes its audience apart. The times are the database's.
+    """
+
+    occurrence = models.ForeignKey(Occurrence, on_delete=models.CASCADE, related_name="happenings", db_index=False)
+    user = _past_reference(settings.AUTH_USER_MODEL)
+    type = models.CharField(max_length=200)
+    recorded_at = models.DateTimeField(db_default=Now(), editable=False)
+    #: When it was first looked which runs waited for it.
+    looked_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["occurrence", "user"], name="triggers_happening_once")]
+        indexes: ClassVar = [
+            models.Index(fields=["user", "type", "recorded_at"], name="triggers_happening_user"),
+            models.Index(
+                fields=["recorded_at"], condition=models.Q(looked_at__isnull=True), name="triggers_happening_new"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.occurrence_id} for {self.user_id}"
+
+
+class AwaitedType(models.Model):
+    """A type of events that runs wait for: large audiences to which one happens are looked through for such runs."""
+
+    type = models.CharField(max_length=200, primary_key=True)
+
+    def __str__(self) -> str:
+        return self.type
+
+
+class Snapshot(models.Model):
+    """A definition as it was when runs began to wait; equal ones are kept once."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    definition = models.JSONField()
+    #: When a run was last pinned to it, to a day: after long disuse it is forgotten.
+    used_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.digest

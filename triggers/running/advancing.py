@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from triggers import clock, conf
+from django.db import connections, transaction
+
+from triggers import clock, conf, waking
 from triggers.evaluation import Decision, users
 from triggers.loading import Definition, load, load_definitions, rows
 from triggers.models import Event, Run, Step
-from triggers.running import settling
+from triggers.running import outcomes, settling
 from triggers.running.admission import admit
 from triggers.running.lease import Lease, LeaseLost
 from triggers.running.performing import perform_all
 from triggers.running.work import Work
+from triggers.snapshots import Pins
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +64,18 @@ def _take_further(lease: Lease, runs: Sequence[Run]) -> None:
         not_begun = perform_all(lease, ready)
         if not_begun or lease.is_spent:
             lease.give_up([work.run for work in (*not_begun, *to_admit)])
-            return
+            break
         ready = []
+    _look_for_events([work.run.pk for work in works if work.run.is_awaiting], lease.using)
+
+
+def _look_for_events(run_ids: Sequence[UUID], using: str) -> None:
+    """Find what the runs have begun to wait for and what came before they were seen to: after the commit."""
+    if run_ids:
+        # Where the caller has a transaction of its own, this call's answer comes too early for them.
+        is_within = connections[using].in_atomic_block
+        look = partial(waking.look_for_events, run_ids, tell=is_within)
+        transaction.on_commit(look, using=using, robust=True)
 
 
 def _one_per_place(works: Sequence[Work], taken: set[tuple[int, Any]]) -> tuple[list[Work], list[Work]]:
@@ -78,32 +92,49 @@ def _prepare(lease: Lease, runs: Sequence[Run]) -> list[Work]:
     """The runs that can go on, each with its definition, event and user; the others are ended with the reason."""
     definitions = load_definitions({run.trigger_id for run in runs}, lease.using)
     events = _events({run.event_id for run in runs}, lease.using)
+    pins = Pins(runs, lease.using)
     people = {user.pk: user for user in users(lease.using).filter(pk__in={run.user_id for run in runs})}
     steps = _steps([run for run in runs if run.position or run.reserved_at], lease.using)
     works: list[Work] = []
     skipped: list[tuple[Run, Decision]] = []
     for run in runs:
-        definition = definitions.get(run.trigger_id)
-        event = events.get(run.event_id)
+        definition, event = pins.of(run, definitions.get(run.trigger_id), events.get(run.event_id))
         user = people.get(run.user_id)
-        if run.cancel_requested_at is not None:
-            _end(lease, run, Run.Status.CANCELLED, "cancelled", settling.CANCELLED)
-        elif run.losses >= conf.max_losses():
-            _end(lease, run, Run.Status.FAILED, "worker_lost", _WORKER_LOST % run.losses)
-        elif definition is None or event is None or user is None or definition.obstacle:
-            code, detail = _obstacle(run, definition, event)
-            if run.reserved_at is None:
-                skipped.append((run, Decision(code, detail)))
-            else:
-                status = Run.Status.FAILED if code == "component_missing" else Run.Status.CANCELLED
-                _end(lease, run, status, code, detail)
-        else:
+        try:
+            if run.cancel_requested_at is not None:
+                settling.end_run(lease, run, Run.Status.CANCELLED, "cancelled", settling.CANCELLED)
+                continue
+            if run.losses >= conf.max_losses():
+                settling.end_run(lease, run, Run.Status.FAILED, "worker_lost", _WORKER_LOST % run.losses)
+                continue
+            awaited_type, missed = run.awaited_type, False
+            if awaited_type is not None:
+                missed = not outcomes.end_wait(lease, run)
+            if definition is None or event is None or user is None or definition.obstacle:
+                code, detail = _obstacle(run, definition, event)
+                if run.reserved_at is None:
+                    skipped.append((run, Decision(code, detail)))
+                else:
+                    _end_under_way(lease, run, code, detail)
+                continue
+            if awaited_type is not None and missed and run.stops_on_timeout:
+                outcomes.time_out(lease, run, awaited_type)
+                continue
             event.trigger = definition.trigger
-            works.append(_work(run, definition, event, user, steps.get(run.pk, [])))
+            work = _work(run, definition, event, user, steps.get(run.pk, []))
+            if lost := work.without_secret:
+                _end_under_way(lease, run, "secret_missing", _LOST_WITH_SECRETS % lost)
+                continue
+            works.append(work)
+        except LeaseLost:
+            logger.info("Run %s was taken over or deleted", run.pk)
     settling.skip(lease, skipped)
     return works
 
 
+_LOST_WITH_SECRETS = (
+    "“%s” was deleted while the run waited, and its secrets with it: they are not kept with the rest of the definition."
+)
 _WORKER_LOST = (
     "%s workers died or did not answer while they held this run. The action may use up the machine's memory or "
     "never return."
@@ -120,11 +151,9 @@ def _obstacle(run: Run, definition: Definition | None, event: Event | None) -> t
     return "user_gone", "The user does not exist any more."
 
 
-def _end(lease: Lease, run: Run, status: str, code: str, detail: str) -> None:
-    try:
-        settling.end_run(lease, run, status, code, detail)
-    except LeaseLost:
-        logger.info("Run %s was taken over or deleted", run.pk)
+def _end_under_way(lease: Lease, run: Run, code: str, detail: str) -> None:
+    status = Run.Status.FAILED if code in ("component_missing", "secret_missing") else Run.Status.CANCELLED
+    settling.end_run(lease, run, status, code, detail)
 
 
 def _work(run: Run, definition: Definition, event: Event, user: Any, steps: Sequence[Step]) -> Work:

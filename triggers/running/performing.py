@@ -16,12 +16,12 @@ from typing import Any
 from django.db import transaction
 
 from triggers.evaluation import is_outage
-from triggers.exceptions import PermanentError
+from triggers.exceptions import ActionError, PermanentError
 from triggers.execution import CurrentStep, performing
-from triggers.flow import Outcome, Stop, Wait
+from triggers.flow import Outcome
 from triggers.models import Action, Activity, Call, Run
 from triggers.registry import label
-from triggers.running import settling
+from triggers.running import outcomes, settling
 from triggers.running.deadline import time_limit
 from triggers.running.lease import Lease, LeaseLost
 from triggers.running.settling import Attempt
@@ -46,12 +46,12 @@ def perform_all(lease: Lease, works: Sequence[Work]) -> list[Work]:
         return may
 
     while queue:
-        gathered: dict[int, list[Work]] = defaultdict(list)
+        gathered: dict[int, list[Work]] = defaultdict(list)  # by the instance: that of a snapshot has the same key
         while queue and may_begin():
             work = queue.popleft()
             action = _perform_until_bulk(lease, work)
             if action is not None:
-                gathered[action.pk].append(work)
+                gathered[id(action)].append(work)
         for group in gathered.values():
             queue.extend(_perform_group(lease, group) if may_begin() else group)
         if lease.is_spent:
@@ -101,7 +101,8 @@ def perform_one(lease: Lease, work: Work, action: Action) -> None:
                     # First of all hooks: from here on an exception is a later hook's, not the action's.
                     transaction.on_commit(lambda: committed.append(fields), using=lease.using, robust=True)
                     outcome, note = _call(work, action)
-                    fields = settling.succeed(lease, attempt, outcome, note)
+                    fields = outcomes.after_success(lease, attempt, outcome)
+                    settling.succeed(lease, attempt, fields, note)
             else:
                 outcome, note = _call(work, action)
         except LeaseLost:
@@ -112,8 +113,13 @@ def perform_one(lease: Lease, work: Work, action: Action) -> None:
                 return
             logger.exception("An on_commit hook of action %s in run %s raised", action.pk, work.run.pk)
         if not action.atomic:
-            with transaction.atomic(using=lease.using):
-                fields = settling.succeed(lease, attempt, outcome, note)
+            try:
+                with transaction.atomic(using=lease.using):
+                    fields = outcomes.after_success(lease, attempt, outcome)
+                    settling.succeed(lease, attempt, fields, note)
+            except ActionError as error:
+                _settle_error(lease, attempt, error)
+                return
     attempt.done(fields)
 
 
@@ -125,7 +131,7 @@ def _call(work: Work, action: Action) -> tuple[Outcome, str]:
 
 def _outcome(action: Action, answer: Any) -> tuple[Outcome, str]:
     """What the action's answer means; an answer that means nothing is noted, for it was never asked for."""
-    if answer is None or isinstance(answer, Wait | Stop):
+    if answer is None or isinstance(answer, outcomes.KINDS):
         return answer, ""
     if inspect.isawaitable(answer):
         if inspect.iscoroutine(answer):
@@ -209,10 +215,17 @@ def _record(lease: Lease, attempts: Sequence[Attempt], answers: Sequence[Outcome
         if isinstance(answer, Exception):
             served.append((attempt, answer))
         else:
-            outcome, _note = _outcome(attempt.action, answer)
-            served.append((attempt, settling.after_success(lease, attempt, outcome)))
+            served.append((attempt, _following(lease, attempt, answer)))
     settling.succeed_many(lease, [(attempt, r) for attempt, r in served if not isinstance(r, Exception)])
     return served
+
+
+def _following(lease: Lease, attempt: Attempt, answer: Outcome) -> settling.Fields | Exception:
+    """What one user's answer makes of the run; an answer that cannot be is an attempt that failed."""
+    try:
+        return outcomes.after_success(lease, attempt, _outcome(attempt.action, answer)[0])
+    except ActionError as error:
+        return error
 
 
 def _contained(settle: Callable[..., None], lease: Lease, *arguments: Any) -> None:

@@ -19,7 +19,6 @@ from django.db.models import F
 
 from triggers.evaluation import Decision
 from triggers.exceptions import PermanentError, RetryAfter
-from triggers.flow import Outcome, Stop, Wait
 from triggers.handover import next_handover_at
 from triggers.loading import rows
 from triggers.models import Action, Activity, Run, Step
@@ -100,30 +99,20 @@ def waiting(lease: Lease, due_at: datetime, status: str = Run.Status.WAITING) ->
 _LET_GO: Final[Fields] = {"token": None, "lease_until": None}
 
 
-def after_success(lease: Lease, attempt: Attempt, outcome: Outcome) -> Fields:
-    """What the run becomes when the attempt has succeeded."""
-    run = attempt.work.run
-    fields: Fields = {"position": run.position + 1, "steps_succeeded": run.steps_succeeded + 1}
-    if isinstance(outcome, Stop):
-        return fields | ended(lease, Run.Status.SUCCEEDED, "stopped", outcome.reason)
-    if isinstance(outcome, Wait):
-        return fields | waiting(lease, outcome.due_at(lease.moment))
-    return fields | _unless_more(lease, attempt, failures=attempt.work.failures)
-
-
-def succeed(lease: Lease, attempt: Attempt, outcome: Outcome, note: str) -> Fields:
-    """Record the attempt's success. Call inside the transaction that holds its effects; the last write is the run's."""
-    fields = after_success(lease, attempt, outcome)
+def succeed(lease: Lease, attempt: Attempt, fields: Fields, note: str) -> None:
+    """
+    Record the attempt's success, and what becomes of the run by it. Call inside the transaction that holds its effects;
+    the last write is the run's.
+    """
     attempt.save(lease.using, Step.Status.SUCCEEDED, lease.clock.now(), detail=note)
     lease.write(attempt.work.run, **fields)
-    return fields
 
 
 def succeed_many(lease: Lease, successes: Sequence[tuple[Attempt, Fields]]) -> None:
     """Record the success of attempts whose runs are locked: one INSERT, and one UPDATE for all that end alike."""
     alike: dict[tuple[Any, ...], list[tuple[Attempt, Fields]]] = {}
     for attempt, fields in successes:
-        end = tuple(fields.get(name) for name in ("position", "steps_succeeded", "status", "detail", "due_at"))
+        end = tuple(str(fields.get(name)) for name in _TOLD_APART)
         alike.setdefault(end, []).append((attempt, fields))
     now = lease.clock.now()
     Step.objects.using(lease.using).bulk_create(
@@ -133,6 +122,22 @@ def succeed_many(lease: Lease, successes: Sequence[tuple[Attempt, Fields]]) -> N
         run_ids = [attempt.work.run.pk for attempt, _ in members]
         if lease.runs().filter(pk__in=run_ids).update(**members[0][1]) != len(run_ids):
             raise LeaseLost("Locked runs were taken over.")
+
+
+#: Runs that differ in one of these end differently.
+_TOLD_APART: Final = (
+    "position",
+    "steps_succeeded",
+    "status",
+    "detail",
+    "decision",
+    "due_at",
+    "snapshot_id",
+    "awaited_type",
+    "awaited_context",
+    "awaited_since",
+    "stops_on_timeout",
+)
 
 
 def fail(lease: Lease, attempt: Attempt, error: Exception) -> None:
@@ -236,7 +241,7 @@ def _after_final_failure(lease: Lease, attempt: Attempt, details: Fields) -> Fie
     run, action = attempt.work.run, attempt.action
     fields: Fields = {"position": run.position + 1}
     if action.on_failure == Action.OnFailure.CONTINUE:
-        more = _unless_more(lease, attempt, failures=attempt.work.failures + 1)
+        more = unless_more(lease, attempt, failures=attempt.work.failures + 1)
         if not more or run.steps_succeeded:
             return fields | more
     detail = (
@@ -246,7 +251,7 @@ def _after_final_failure(lease: Lease, attempt: Attempt, details: Fields) -> Fie
     return fields | _give_back_unproven(lease, run) | ended(lease, Run.Status.FAILED, "action_failed", detail)
 
 
-def _unless_more(lease: Lease, attempt: Attempt, *, failures: int) -> Fields:
+def unless_more(lease: Lease, attempt: Attempt, *, failures: int) -> Fields:
     """The end of a run of which this was the last action; nothing if there are more."""
     if any(action.pk != attempt.action.pk for action in attempt.work.open_actions):
         return {}

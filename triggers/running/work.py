@@ -8,12 +8,14 @@ from typing import Any
 
 from triggers.context import decode
 from triggers.loading import Definition
-from triggers.models import Action, Event, Run, Step
+from triggers.models import Action, Condition, Event, Run, Step
+
+Component = Event | Condition | Action
 
 
 @dataclass(eq=False)
 class Work:
-    """A run in this worker's hands: its definition as it stands today, its user, and how far it got."""
+    """A run in this worker's hands: the definition that it keeps to, its user, and how far it got."""
 
     run: Run
     definition: Definition
@@ -33,11 +35,17 @@ class Work:
 
     @property
     def open_actions(self) -> list[Action]:
-        """Today's actions that are not over, in their order; the one that is to be tried again comes first."""
+        """The definition's actions that are not over, in their order; the one that is to be tried again comes first."""
         actions = [action for action in self.definition.actions if action.pk not in self.over]
         if self.waiting_step is not None:
             actions.sort(key=lambda action: action.pk != self.waiting_step.action_id)  # type: ignore[union-attr]
         return actions
+
+    @property
+    def without_secret(self) -> Component | None:
+        """What was kept of the definition without its secrets, which are gone, though it is needed still."""
+        needed = (self.event, *self.definition.conditions, *self.open_actions)
+        return next((component for component in self.definition.without_secrets if component in needed), None)
 
     @property
     def step_key(self) -> str:

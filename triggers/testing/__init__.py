@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from triggers import clock, engines
+from triggers import clock, engines, waking
 from triggers.audiences import user_key
 from triggers.context import decode
 from triggers.engines.base import Engine
@@ -82,6 +82,7 @@ def run_triggers(*, after: timedelta = timedelta()) -> list[Run]:
     for chunk_id in AudienceChunk.objects.using(using).filter(done_at=None).values_list("pk", flat=True):
         while expand(chunk_id):
             pass
+    _wake_up(using)
     until = clock.Clock(using).now() + after
     moved = list(_due(until, using).values_list("pk", flat=True))
     now = None
@@ -91,9 +92,17 @@ def run_triggers(*, after: timedelta = timedelta()) -> list[Run]:
             break
         moved += [run_id for run_id in due if run_id not in moved]
         remaining = advance(due, now=now)
+        _wake_up(using)
         upcoming = [run.due_at for run in remaining if run.due_at and run.due_at <= until]
         now = min(upcoming, default=now)
     return list(Run.objects.using(using).filter(pk__in=moved).order_by("pk"))
+
+
+def _wake_up(using: str) -> None:
+    """What commits would have had done: runs wake whose event has come."""
+    waking.catch_up(clock.Clock(using).now() + timedelta(minutes=1))
+    awaiting = Run.objects.using(using).open().filter(awaited_type__isnull=False)
+    waking.look_for_events(list(awaiting.values_list("pk", flat=True)), tell=False)
 
 
 def _due(until: datetime, using: str) -> QuerySet[Run]:
