@@ -205,6 +205,29 @@ def test_headers_are_described_where_they_are_sent() -> None:
     assert "412" in update["responses"]
 
 
+def test_links_lead_from_what_is_answered_to_operations_that_there_are() -> None:
+    found = operations(whole())
+    linked = [
+        (name, answer, link)
+        for name, operation in found.items()
+        for answer in operation["responses"].values()
+        for link in answer.get("links", {}).values()
+    ]
+
+    assert {link["operationId"] for _, _, link in linked} >= {"runs_retry", "triggers_enable", "activities_reset"}
+    for name, answer, link in linked:
+        assert "id" in {each["name"] for each in found[link["operationId"]]["parameters"]}, name
+        pointer = link["parameters"]["id"].removeprefix("$response.body#")
+        schema = answer["content"]["application/json"]["schema"]
+        for part in pointer.strip("/").split("/"):
+            if "$ref" in schema:
+                schema = schemas()[schema["$ref"].rpartition("/")[2]]
+            if "oneOf" in schema:
+                schema = schemas()[schema["oneOf"][0]["$ref"].rpartition("/")[2]]
+            schema = schema["items"] if part == "0" else schema["properties"][part]
+        assert schema["type"] in ("integer", "string"), name
+
+
 def test_examples_are_as_the_schema_says() -> None:
     shown = 0
     for operation in operations(whole()).values():

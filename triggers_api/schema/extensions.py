@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
@@ -113,6 +114,7 @@ class CloudEventExtension(OpenApiSerializerExtension):
     def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> Any:
         schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         schema["properties"]["specversion"]["enum"] = ["1.0"]
+        schema["properties"]["datacontenttype"]["pattern"] = "[/+][Jj][Ss][Oo][Nn] *(;.*)?$"
         schema["properties"]["type"] = enumeration(auto_schema.registry, "EventTypeEnum", types_of(Event))
         kinds = [{"type": type_} for type_ in ("string", "boolean", "integer")]
         return schema | {"additionalProperties": append_meta({"oneOf": kinds}, {"nullable": True})}
@@ -162,8 +164,14 @@ class DecimalExtension(OpenApiSerializerFieldExtension):
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
         whole, places = self.target.max_whole_digits, self.target.decimal_places
-        pattern = f"^-?[0-9]{_times(whole)}" + (rf"(\.[0-9]{_times(places)})?$" if places != 0 else "$")
+        sign = "" if self._is_never_negative else "-?"
+        pattern = f"^{sign}[0-9]{_times(whole)}" + (rf"(\.[0-9]{_times(places)})?$" if places != 0 else "$")
         return {"type": "string", "format": "decimal", "pattern": pattern}
+
+    @property
+    def _is_never_negative(self) -> bool:
+        limits = [each.limit_value for each in self.target.validators if isinstance(each, MinValueValidator)]
+        return any(not callable(limit) and limit >= 0 for limit in limits)
 
 
 def _times(most: int | None) -> str:

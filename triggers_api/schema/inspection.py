@@ -171,6 +171,11 @@ class TriggersAutoSchema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         responses = super()._get_response_bodies(direction)
+        if links := self.operation.links:
+            responses[str(self.operation.status)]["links"] = {
+                id: {"operationId": id, "parameters": {"id": f"$response.body#{pointer}"}}
+                for id, pointer in links.items()
+            }
         if IF_NONE_MATCH in self.operation.takes:
             responses["304"] = {"description": "It has not changed."}
         refuses = self.operation.refuses

@@ -41,6 +41,8 @@ class Operation:
     #: Headers of the request, and of the answer.
     takes: tuple[Header, ...] = ()
     gives: tuple[Header, ...] = ()
+    #: Operations that the id of what is answered leads to, with the JSON pointer to it.
+    links: Mapping[str, str] = field(default_factory=dict)
     #: Codes by the status with which only some operations refuse.
     refuses: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     #: Makes bodies to begin with, by what they show.
@@ -53,8 +55,10 @@ def told(**properties: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 ETAG: Final = Header("ETag", "Changes when what is answered changes.")
-IF_MATCH: Final = Header("If-Match", "An ETag: refuse with 412 unless the resource still has it.")
-IF_NONE_MATCH: Final = Header("If-None-Match", "An ETag: answer 304 if the resource still has it.")
+_TAG: Final = '(W/)?"[!#-~]*"'
+_TAGS: Final = {"type": "string", "pattern": rf"^([*]|{_TAG}( *, *{_TAG})*)$"}
+IF_MATCH: Final = Header("If-Match", "An ETag: refuse with 412 unless the resource still has it.", _TAGS)
+IF_NONE_MATCH: Final = Header("If-None-Match", "An ETag: answer 304 if the resource still has it.", _TAGS)
 LOCATION: Final = Header(
     "Location", "The path of the resource, without a host.", {"type": "string", "format": "uri-reference"}
 )

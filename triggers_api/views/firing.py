@@ -37,6 +37,7 @@ class FireView(TriggersView):
             examples=samples.firings,
             takes=(IDEMPOTENCY_KEY,),
             gives=(LOCATION, REPLAYED),
+            links={"occurrences_retrieve": "/id", "occurrences_cancel": "/id", "runs_retrieve": "/runs/0/id"},
             refuses={409: EVENT_REFUSED, 422: ("key_conflict",)},
         )
     }
@@ -64,6 +65,7 @@ class FireBatchView(TriggersView):
             202,
             body=FireBatchSerializer,
             examples=samples.batches,
+            links={"occurrences_retrieve": "/occurrences/0/id"},
             refuses={409: EVENT_REFUSED, 422: ("key_conflict",)},
         )
     }

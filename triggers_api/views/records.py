@@ -68,7 +68,15 @@ class OccurrencesView(ListView):
     query_class = OccurrenceQuery
     serializer_class = ListedOccurrenceSerializer
     tag = "occurrences"
-    operations = {"get": Operation("occurrences_list", ListedOccurrenceSerializer, is_page=True, query=OccurrenceQuery)}
+    operations = {
+        "get": Operation(
+            "occurrences_list",
+            ListedOccurrenceSerializer,
+            is_page=True,
+            query=OccurrenceQuery,
+            links={"occurrences_retrieve": "/results/0/id", "occurrences_cancel": "/results/0/id"},
+        )
+    }
 
     def rows(self) -> QuerySet[Occurrence]:
         return Occurrence.objects.using(clock.alias())
@@ -81,7 +89,15 @@ class RunsView(UsersListView):
     query_class = RunQuery
     serializer_class = ListedRunSerializer
     tag = "runs"
-    operations = {"get": Operation("runs_list", ListedRunSerializer, is_page=True, query=RunQuery)}
+    operations = {
+        "get": Operation(
+            "runs_list",
+            ListedRunSerializer,
+            is_page=True,
+            query=RunQuery,
+            links={f"runs_{verb}": "/results/0/id" for verb in ("retrieve", "cancel", "retry", "replay")},
+        )
+    }
 
     def rows(self) -> QuerySet[Run]:
         return Run.objects.using(clock.alias())
@@ -94,7 +110,15 @@ class ActivitiesView(UsersListView):
     query_class = ActivityQuery
     serializer_class = ActivitySerializer
     tag = "activities"
-    operations = {"get": Operation("activities_list", ActivitySerializer, is_page=True, query=ActivityQuery)}
+    operations = {
+        "get": Operation(
+            "activities_list",
+            ActivitySerializer,
+            is_page=True,
+            query=ActivityQuery,
+            links={"activities_reset": "/results/0/id"},
+        )
+    }
 
     def rows(self) -> QuerySet[Activity]:
         return rows(Activity, clock.alias())

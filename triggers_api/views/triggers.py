@@ -44,7 +44,13 @@ class TriggerListView(ListView):
     query_class = TriggerQuery
     tag = "triggers"
     operations = {
-        "get": Operation("triggers_list", TriggerSerializer, is_page=True, query=TriggerQuery),
+        "get": Operation(
+            "triggers_list",
+            TriggerSerializer,
+            is_page=True,
+            query=TriggerQuery,
+            links={"triggers_retrieve": "/results/0/id"},
+        ),
         "post": Operation(
             "triggers_create",
             TriggerSerializer,
@@ -52,6 +58,7 @@ class TriggerListView(ListView):
             body=TriggerSerializer,
             examples=lambda: {"A trigger": samples.TRIGGER},
             gives=(LOCATION, ETAG),
+            links={f"triggers_{verb}": "/id" for verb in ("retrieve", "update", "partial_update", "enable", "delete")},
             refuses={409: ("constraint_violated",)},
         ),
     }
@@ -152,6 +159,7 @@ class EnableTriggerView(SwitchView):
             TriggerSerializer,
             takes=(IF_MATCH,),
             gives=(ETAG,),
+            links={"triggers_disable": "/id"},
             refuses={409: ("trigger_incomplete",)} | _STALE,
         )
     }
