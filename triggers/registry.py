@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.db.models import Model
-from polymorphic.utils import concrete_descendants
 
 from triggers.exceptions import UnknownEventType
 from triggers.models import Action, Condition, Event, Trigger
@@ -34,9 +33,8 @@ def what_happens(event: type[Event] | str | Event) -> tuple[type[Event], Event |
 
 
 def component_types(kind: type[Model]) -> list[type[Any]]:
-    """The classes of the kind (Event, Condition or Action) that are installed, by label."""
-    models: Any = kind
-    return sorted(concrete_descendants(models, include_proxy=True), key=label)
+    """The classes below the kind (Trigger, Event, Condition or Action) that installed apps define, by label."""
+    return sorted((model for model in apps.get_models() if issubclass(model, kind) and model is not kind), key=label)
 
 
 def description(model: type[Model]) -> str:

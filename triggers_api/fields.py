@@ -12,14 +12,13 @@ from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime, parse_duration
 from django.utils.duration import duration_iso_string
 from django.utils.translation import gettext_lazy as _
-from polymorphic.utils import concrete_descendants
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from triggers import clock
 from triggers.exceptions import UserInvalid
 from triggers.loading import rows
-from triggers.registry import label
+from triggers.registry import component_types, label
 from triggers_api import people
 
 
@@ -181,7 +180,7 @@ class ComponentTypeField(serializers.Field[Any, str, str, Any]):
         self.kinds = kinds
 
     def to_internal_value(self, data: str) -> Any:
-        models = [model for kind in self.kinds for model in concrete_descendants(kind, include_proxy=True)]
+        models = [model for kind in self.kinds for model in component_types(kind)]
         found = [model for model in models if label(model) == data]
         if not found:
             self.fail("type_unknown", type=data)

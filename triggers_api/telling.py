@@ -13,7 +13,7 @@ from django.db.models.functions import RowNumber
 from rest_framework.request import Request
 
 from triggers import clock
-from triggers.models import Occurrence, Run
+from triggers.models import AudienceChunk, Occurrence, Run
 from triggers_api import people
 from triggers_api.permissions import may_see_context
 from triggers_api.serializers.records import OccurrenceSerializer, RunSerializer
@@ -23,7 +23,7 @@ MAX_RUNS: Final = 100
 
 
 class RunsOf:
-    """The first runs of each of the occurrences, and how many runs of each status it has: two queries at most."""
+    """The first runs of each of the occurrences, and how many runs of each status it has: three queries at most."""
 
     def __init__(self, occurrences: Iterable[Occurrence]) -> None:
         ids = [occurrence.pk for occurrence in occurrences]
@@ -39,6 +39,13 @@ class RunsOf:
             self._counts |= {id: Counter() for id in more}
             for id, status, number in counted.annotate(number=Count("pk")):
                 self._counts[id][status] = number
+
+        chunks = AudienceChunk.objects.using(clock.alias()).filter(occurrence__in=ids, done_at=None)
+        self._unread = set(chunks.values_list("occurrence", flat=True))
+
+    def are_all_made(self, occurrence: Occurrence) -> bool:
+        """Whether all users of its audience have their runs."""
+        return occurrence.pk not in self._unread
 
     def first(self, occurrence: Occurrence) -> list[Run]:
         return self._first[occurrence.pk]

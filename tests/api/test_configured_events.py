@@ -148,8 +148,11 @@ def test_an_audience_gets_its_runs_from_a_worker(client: APIClient, trigger: Tri
     assert response.status_code == 202
     body = response.json()
     assert (body["matched"], body["unknown_users"], body["runs"]) == ([match(trigger)], [], [])
+    assert body["is_expanded"] is False
     for chunk in AudienceChunk.objects.all():
         expand(chunk.pk)
+    told = client.get(response.headers["Location"]).json()
+    assert (told["is_expanded"], told["run_counts"]["pending"]) == (True, 1)
     assert set(Run.objects.values_list("user", flat=True)) == {owner.pk}
 
 

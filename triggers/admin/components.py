@@ -27,12 +27,11 @@ from polymorphic.admin import StackedPolymorphicInline
 from polymorphic.admin.helpers import PolymorphicInlineAdminForm, PolymorphicInlineAdminFormSet
 from polymorphic.formsets import BasePolymorphicInlineFormSet, PolymorphicFormSetChild
 from polymorphic.models import PolymorphicModel
-from polymorphic.utils import concrete_descendants
 
 from triggers.enabling import not_installed
 from triggers.loading import load
 from triggers.models import Action, Condition, Event
-from triggers.registry import description
+from triggers.registry import component_types, description
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -153,8 +152,7 @@ class ComponentsInline(StackedPolymorphicInline):
 
     def get_child_inlines(self) -> list[type[StackedPolymorphicInline.Child]]:
         kind: Any = self.model
-        models = concrete_descendants(kind, include_proxy=True)
-        return [_child_inline(model) for model in sorted(models, key=_sort_key)]
+        return [_child_inline(model) for model in sorted(component_types(kind), key=_sort_key)]
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         formset: Any = super().get_formset(request, obj, **kwargs)

@@ -14,10 +14,10 @@ from django.utils.formats import date_format
 from django.utils.text import capfirst, get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from polymorphic.utils import concrete_descendants
 
 from triggers.models import Condition, Occurrence, Run, Step
 from triggers.recording import MATCHED
+from triggers.registry import component_types
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -60,7 +60,7 @@ def reason_for_code(code: str) -> str:
 
 def known_codes() -> list[str]:
     """The codes that runs may have: those of the core, and those of the installed conditions."""
-    own = {model.code for model in concrete_descendants(Condition)}  # type: ignore[attr-defined]
+    own = {model.code for model in component_types(Condition)}
     return sorted({*REASONS, *own})
 
 

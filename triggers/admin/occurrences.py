@@ -12,7 +12,6 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from polymorphic.utils import concrete_descendants
 
 from triggers import clock
 from triggers.admin import narrative
@@ -23,7 +22,7 @@ from triggers.context import decode
 from triggers.loading import load, rows
 from triggers.models import AudienceChunk, Event, Occurrence, Run, Trigger
 from triggers.recording import MATCHED
-from triggers.registry import label
+from triggers.registry import component_types, label
 
 #: How many of the users who do not exist are named.
 MAX_UNKNOWN: Final = 100
@@ -36,7 +35,7 @@ class TypeFilter(admin.SimpleListFilter):
     parameter_name = "type"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        types = [label(model) for model in concrete_descendants(Event)]
+        types = [label(model) for model in component_types(Event)]
         names = [(type_, str(capfirst(narrative.type_in_words(type_)))) for type_ in types]
         return sorted(names, key=lambda choice: choice[1].lower())
 

@@ -14,10 +14,9 @@ from typing import Any, ClassVar, TypeVar
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.utils.translation import gettext_lazy as _
 from polymorphic.models import PolymorphicModel
-from polymorphic.utils import concrete_descendants
 from rest_framework import serializers
 
-from triggers.registry import label
+from triggers.registry import component_types, label
 from triggers_api import conf
 from triggers_api.fields import Strict
 from triggers_api.strict import StrictModelSerializer
@@ -124,7 +123,7 @@ class PolymorphicSerializer(serializers.Serializer[Any]):
     @classmethod
     def models(cls) -> Sequence[Any]:
         """The classes that rows may be of."""
-        return concrete_descendants(cls.base, include_proxy=True)
+        return component_types(cls.base)
 
     @classmethod
     def serializer_class_of(cls, model: type[PolymorphicModel]) -> type[VariantSerializer]:

@@ -174,25 +174,26 @@ class RunSummarySerializer(RecordSerializer):
 
 class OccurrenceSerializer(ListedOccurrenceSerializer):
     """
-    An occurrence with the first of its runs, and how many there are of each status. The context is null for those
-    who may not see it.
+    An occurrence with the first of its runs, and how many there are of each status; until it is expanded, a worker is
+    still making runs for the users of an audience. The context is null for those who may not see it.
     """
 
     context: Any = ContextField(allow_null=True)
-    runs_count = serializers.SerializerMethodField()
+    is_expanded = serializers.SerializerMethodField()
     run_counts = serializers.SerializerMethodField()
     runs = serializers.SerializerMethodField()
 
     class Meta(ListedOccurrenceSerializer.Meta):
-        fields = (*ListedOccurrenceSerializer.Meta.fields, "context", "runs_count", "run_counts", "runs")
+        fields = (*ListedOccurrenceSerializer.Meta.fields, "context", "is_expanded", "run_counts", "runs")
         read_only_fields = fields
 
     def to_representation(self, occurrence: Occurrence) -> dict[str, Any]:
         may_see = self.context["may_see_context"](occurrence)
         return super().to_representation(occurrence) | {"context": plain(occurrence.context) if may_see else None}
 
-    def get_runs_count(self, occurrence: Occurrence) -> int:
-        return sum(self.context["runs"].counts(occurrence).values())
+    def get_is_expanded(self, occurrence: Occurrence) -> bool:
+        expanded: bool = self.context["runs"].are_all_made(occurrence)
+        return expanded
 
     def get_run_counts(self, occurrence: Occurrence) -> dict[str, int]:
         counts: dict[str, int] = self.context["runs"].counts(occurrence)
