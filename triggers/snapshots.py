@@ -55,7 +55,7 @@ class Pins:
         snapshot = self._snapshots.get(run.snapshot_id or "")
         if snapshot is None or today is None:
             return today, event
-        if event is not None and self._digest_of(today, event) == snapshot.digest:
+        if event is not None and not today.missing and self._digest_of(today, event) == snapshot.digest:
             return today, event
         if snapshot.digest not in self._made:
             self._made[snapshot.digest] = _rebuild(snapshot, today.trigger, self._using)
