@@ -7,6 +7,7 @@ import pytest
 from django.apps import apps
 from django.core.checks import run_checks
 from django.db import models
+from polymorphic.utils import concrete_descendants
 from pytest_django import Settings
 from rest_framework import serializers
 
@@ -76,6 +77,7 @@ def test_a_value_that_a_setting_can_have(settings: Settings, name: str, value: A
 @pytest.fixture
 def new_models() -> Iterator[None]:
     """Models that a test makes up are gone after it."""
+    concrete_descendants.cache_clear()
     before = dict(apps.all_models["probe"])
     registered = dict(PolymorphicSerializer.registered)
     yield
@@ -84,6 +86,7 @@ def new_models() -> Iterator[None]:
     PolymorphicSerializer.registered.clear()
     PolymorphicSerializer.registered.update(registered)
     apps.clear_cache()
+    concrete_descendants.cache_clear()
 
 
 def model(base: Any, name: str) -> Any:
