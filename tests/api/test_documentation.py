@@ -8,7 +8,7 @@ from rest_framework import exceptions as rest_framework
 
 import triggers_api
 from triggers import exceptions
-from triggers_api import calls
+from triggers_api import calls, conf
 from triggers_api.urls import urlpatterns
 
 PAGE = Path(__file__).parents[2].joinpath("docs/api.md").read_text()
@@ -60,3 +60,7 @@ def test_the_errors_are_those_that_there_are() -> None:
 
 def _subclasses(kind: type[exceptions.FiringRefused]) -> set[type[exceptions.FiringRefused]]:
     return {found for child in kind.__subclasses__() for found in {child, *_subclasses(child)}}
+
+
+def test_every_setting_of_the_api_is_told() -> None:
+    assert set(re.findall(r"^\| `(TRIGGERS_API_\w+)`", PAGE, re.MULTILINE)) == set(conf.DEFAULTS)
