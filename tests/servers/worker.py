@@ -1,4 +1,4 @@
-"""A Celery worker of the test project as a process of its own."""
+"""A worker of the test project, Celery's or Temporal's, as a process of its own."""
 
 import os
 import signal
@@ -16,6 +16,8 @@ from tests.servers.processes import end, signal_group, spawn
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+#: Prefixes of settings that other processes are given.
+SETTINGS = ("TRIGGERS_", "TEMPORAL_")
 
 
 def environment(broker_url: str, folder: Path) -> dict[str, str]:
@@ -28,7 +30,7 @@ def environment(broker_url: str, folder: Path) -> dict[str, str]:
         database_url = f"postgresql://{database['USER']}@{address}/{database['NAME']}"
     return {
         **os.environ,
-        **{name: _as_text(getattr(settings, name)) for name in dir(settings) if name.startswith("TRIGGERS_")},
+        **{name: _as_text(getattr(settings, name)) for name in dir(settings) if name.startswith(SETTINGS)},
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "default",
         "DJANGO_SETTINGS_MODULE": "tests.settings",
@@ -45,19 +47,11 @@ def _as_text(value: object) -> str:
 class Worker:
     """Ready when `start` returns; its output goes to `log`, which a failed test shows."""
 
-    def __init__(self, *, log: Path, env: Mapping[str, str], pool: str = "prefork", concurrency: int = 2) -> None:
+    def __init__(self, *command: str, log: Path, env: Mapping[str, str], ready: str) -> None:
         self.log = log
         self.env = env
-        # Without mingle, or each start waits a second for other workers to answer.
-        self.options = [
-            "--pool",
-            pool,
-            "--concurrency",
-            str(concurrency),
-            "--loglevel",
-            "INFO",
-            "--without-mingle",
-        ]
+        self.command = [sys.executable, "-m", *command]
+        self._ready = ready.encode()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -69,13 +63,15 @@ class Worker:
     def is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        assert self._process is not None
+        return self._process.poll()
+
     def start(self) -> None:
-        """The worker takes messages."""
+        """The worker takes work."""
         seen = self.log.stat().st_size if self.log.exists() else 0
-        # No event may be missed by one worker because another has the same name.
-        name = f"{self.log.stem}@%h"
-        command = [sys.executable, "-m", "celery", "-A", "tests.app", "worker", "-n", name, *self.options]
-        self._process = spawn(command, log=self.log, env=self.env, cwd=ROOT)
+        self._process = spawn(self.command, log=self.log, env=self.env, cwd=ROOT)
         wait_until(lambda: self._is_ready(seen), message=lambda: f"the worker:\n{self.output()}")
 
     def _is_ready(self, seen: int) -> bool:
@@ -83,7 +79,7 @@ class Worker:
             raise RuntimeError(f"the worker ended at once:\n{self.output()}")
         with self.log.open("rb") as log:
             log.seek(seen)
-            return b" ready." in log.read()
+            return self._ready in log.read()
 
     def kill(self) -> None:
         """The worker and its pool are gone as if the machine had lost power."""
@@ -95,6 +91,11 @@ class Worker:
         """Start the worker again if it has ended, as whatever keeps workers running would."""
         if not self.is_alive:
             self.start()
+
+    def terminate(self) -> None:
+        """The worker is told to stop; this does not wait for it."""
+        assert self._process is not None
+        self._process.terminate()
 
     def stop(self, *, timeout: float = 20) -> None:
         """The worker has finished what it had begun and ended, or was killed after ``timeout`` seconds."""
@@ -108,7 +109,27 @@ class Worker:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
+def celery_worker(*, log: Path, env: Mapping[str, str], pool: str = "prefork", concurrency: int = 2) -> Worker:
+    """A Celery worker, not started yet."""
+    # No event may be missed by one worker because another has the same name.
+    command = ["celery", "-A", "tests.app", "worker", "-n", f"{log.stem}@%h", "--pool", pool]
+    # Without mingle, or each start waits a second for other workers to answer.
+    command += ["--concurrency", str(concurrency), "--loglevel", "INFO", "--without-mingle"]
+    return Worker(*command, log=log, env=env, ready=" ready.")
+
+
+def temporal_worker(*options: str, log: Path, env: Mapping[str, str]) -> Worker:
+    """``manage.py temporal_worker`` with these options, not started yet."""
+    return Worker("tests.manage", "temporal_worker", *options, log=log, env=env, ready="Working for the task queue")
+
+
 class StartWorker(Protocol):
     """Start a worker with this pool and number of processes or threads; ``env`` adds to its environment."""
 
     def __call__(self, *, pool: str = ..., concurrency: int = ..., env: Mapping[str, str] = ...) -> Worker: ...
+
+
+class StartTemporalWorker(Protocol):
+    """Start a worker with these options of the command; ``env`` adds to its environment."""
+
+    def __call__(self, *options: str, env: Mapping[str, str] = ...) -> Worker: ...
