@@ -67,7 +67,7 @@ clean: ## Remove what make and the tools have made; triggers-data stays
 	rm -rf $(DEV) $(RUN) .venv-uv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(DEV)/.installed: SYNC := --extra service
+$(DEV)/.installed: SYNC := --extra service --extra temporal
 $(RUN)/.installed: SYNC := --extra service --no-dev
 $(DEV)/.installed $(RUN)/.installed: $(UV) pyproject.toml uv.lock
 	test -x $(@D)/bin/python || .venv-uv/bin/python -m venv --without-pip $(@D)
