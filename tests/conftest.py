@@ -1,11 +1,13 @@
 """The fixtures that give a test its database, broker and workers: real ones, started when needed."""
 
+import os
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
@@ -16,7 +18,17 @@ from tests.plugin import FOLDER, POSTGRESQL
 from tests.servers.brokers import Broker, FilesystemBroker, point_this_process_at
 from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis import Redis
-from tests.servers.worker import StartWorker, Worker, environment
+from tests.servers.temporal import NAMESPACE, Temporal
+from tests.servers.worker import (
+    StartTemporalWorker,
+    StartWorker,
+    Worker,
+    celery_worker,
+    environment,
+    temporal_worker,
+)
+from triggers import engines
+from triggers.engines.temporal import client
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +116,7 @@ def start_worker(quick: None, broker: Broker, transactional_db: None, tmp_path: 
     def start_worker(
         *, pool: str = "prefork", concurrency: int = 2, env: Mapping[str, str] = MappingProxyType({})
     ) -> Worker:
-        worker = Worker(
+        worker = celery_worker(
             log=tmp_path / f"worker{len(workers) + 1}.log",
             env={**environment(broker.url, tmp_path), **env},
             pool=pool,
@@ -125,3 +137,53 @@ def start_worker(quick: None, broker: Broker, transactional_db: None, tmp_path: 
 def worker(start_worker: StartWorker) -> Worker:
     """A worker with two processes."""
     return start_worker()
+
+
+@pytest.fixture(scope="session")
+def temporal_server(request: pytest.FixtureRequest) -> Iterator[Temporal]:
+    """A Temporal server, not started yet."""
+    server = Temporal(request.config.stash[FOLDER])
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def temporal(temporal_server: Temporal, settings: Settings) -> Iterator[Temporal]:
+    """Temporal is the default engine, with a running server and a task queue of the test's own."""
+    temporal_server.start()
+    point_this_process_at_temporal(temporal_server, settings)
+    yield temporal_server
+    temporal_server.start()  # a test may have stopped it
+    engines.get.cache_clear()
+
+
+def point_this_process_at_temporal(server: Temporal, settings: Settings) -> None:
+    settings.TRIGGERS_USE_TEMPORAL = True
+    settings.TEMPORAL_HOST = server.host
+    settings.TEMPORAL_NAMESPACE = NAMESPACE
+    settings.TEMPORAL_TASK_QUEUE = f"tests-{uuid4()}"
+    client.forget()
+    engines.get.cache_clear()  # the engine forgets that a server was away
+
+
+@pytest.fixture
+def start_temporal_worker(
+    quick: None, temporal: Temporal, transactional_db: None, tmp_path: Path
+) -> Iterator[StartTemporalWorker]:
+    """Starts Temporal workers on the test's database and task queue, with the settings as they are at that time."""
+    workers: list[Worker] = []
+
+    def start_temporal_worker(*options: str, env: Mapping[str, str] = MappingProxyType({})) -> Worker:
+        worker = temporal_worker(
+            *options,
+            log=tmp_path / f"temporal-worker{len(workers) + 1}.log",
+            env={**environment(os.environ["CELERY_BROKER_URL"], tmp_path), **env},
+        )
+        workers.append(worker)
+        worker.start()
+        return worker
+
+    yield start_temporal_worker
+    for worker in workers:
+        worker.kill()
+        print(f"--- {worker.log.name}\n{worker.output()}")

@@ -11,4 +11,4 @@ class DefaultConfig(AppConfig):
         from triggers import checks, engines
 
         checks.register()
-        engines.default().ready()
+        engines.ready()

@@ -21,10 +21,9 @@ from triggers.models import Action, AudienceChunk, Condition, Event, Trigger
 
 def register() -> None:
     """Called once the apps are loaded."""
-    checks.register(check_settings)
-    checks.register(check_apps)
-    checks.register(check_components)
-    checks.register(check_database, checks.Tags.database)
+    for check in (check_settings, check_apps, check_components):
+        checks.register(check, conf.CHECKS)
+    checks.register(check_database, conf.CHECKS, checks.Tags.database)
 
 
 def check_components(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
@@ -165,19 +164,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[ch
             hint = f"Did you mean {close[0]}?" if close else f"The settings are {', '.join(sorted(conf.KNOWN))}."
             messages.append(checks.Warning(f"There is no setting {name}.", hint=hint, id="triggers.W002"))
     for name, default in conf.DEFAULTS.items():
-        value = getattr(settings, name, default)
-        if value is None and name in conf.MAY_BE_NONE:
-            continue
-        kind = type(default)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            hint = f"Write {name} = {_example(default)}."
-            messages.append(
-                checks.Error(f"{name} must be a {kind.__name__}, not {value!r}.", hint=hint, id="triggers.E004")
-            )
-        elif isinstance(value, dict):
-            messages += _audiences(value)
-        elif value <= kind():
-            messages.append(checks.Error(f"{name} must be greater than zero.", hint="Raise it.", id="triggers.E005"))
+        messages += _value(name, getattr(settings, name, default), default)
     if not messages and conf.sweep_interval() > conf.lease():
         messages.append(
             checks.Warning(
@@ -187,6 +174,18 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[ch
             )
         )
     return messages
+
+
+def _value(name: str, value: Any, default: Any) -> Iterator[checks.CheckMessage]:
+    if value is None and name in conf.MAY_BE_NONE:
+        return
+    if type(value) is not type(default):
+        hint = f"Write {name} = {_example(default)}."
+        yield checks.Error(f"{name} must be a {type(default).__name__}, not {value!r}.", hint=hint, id="triggers.E004")
+    elif isinstance(value, dict):
+        yield from _audiences(value)
+    elif not isinstance(value, bool) and value <= type(default)():
+        yield checks.Error(f"{name} must be greater than zero.", hint="Raise it.", id="triggers.E005")
 
 
 def _audiences(audiences: dict[Any, Any]) -> Iterator[checks.CheckMessage]:

@@ -24,7 +24,14 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "TRIGGERS_MAX_LOSSES": 3,
     "TRIGGERS_RETENTION": timedelta(days=90),
     "TRIGGERS_SWEEP_INTERVAL": timedelta(seconds=5),
+    "TRIGGERS_USE_TEMPORAL": False,
 }
+
+#: The tag of this package's system checks.
+CHECKS: Final = "triggers"
+TEMPORAL_PREFIX: Final = "TEMPORAL_"
+#: The settings of the Temporal engine; what is not set is the SDK's environment's to say, then the engine's.
+TEMPORAL: Final = frozenset({"TEMPORAL_HOST", "TEMPORAL_NAMESPACE", "TEMPORAL_TASK_QUEUE"})
 
 #: Settings that may be None.
 MAY_BE_NONE: Final = frozenset({"TRIGGERS_RETENTION"})
@@ -81,3 +88,24 @@ def sweep_interval() -> timedelta:
     """How often each worker looks for due, abandoned and undelivered work."""
     interval: timedelta = _read("TRIGGERS_SWEEP_INTERVAL")
     return interval
+
+
+def use_temporal() -> bool:
+    """Whether Temporal is the engine of triggers that name none."""
+    return bool(_read("TRIGGERS_USE_TEMPORAL"))
+
+
+def temporal_host() -> str | None:
+    """Where Temporal listens, as host and port; None where no setting says so."""
+    return getattr(settings, "TEMPORAL_HOST", None)
+
+
+def temporal_namespace() -> str | None:
+    """The namespace of the workflows; None where no setting says so."""
+    return getattr(settings, "TEMPORAL_NAMESPACE", None)
+
+
+def temporal_task_queue() -> str:
+    """The task queue that Temporal workers take their work from."""
+    task_queue: str = getattr(settings, "TEMPORAL_TASK_QUEUE", "triggers")
+    return task_queue

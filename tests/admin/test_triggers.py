@@ -173,6 +173,7 @@ def test_the_engine_is_chosen_from_those_there_are(admin_client: Client) -> None
     assert response.context["adminform"].form.fields["engine"].choices == [
         ("", "default (celery)"),
         ("celery", "celery"),
+        ("temporal", "temporal"),
     ]
     values = form_values(response)
     assert admin_client.post(trigger_url(trigger), values | {"engine": "celery"}).status_code == 302

@@ -20,7 +20,7 @@ class Engine(ABC):
     name: ClassVar[str]
 
     def ready(self) -> None:
-        """Called once the apps are loaded, where this is the default engine."""
+        """Called once the apps are loaded, where the engine is in use."""
         return
 
     def problem(self) -> tuple[str, str] | None:
@@ -42,3 +42,7 @@ class Engine(ABC):
     def wake(self, run_ids: Sequence[UUID]) -> None:
         """The event has come that these runs waited for: see that they are advanced."""
         self.start(run_ids)
+
+    def cancel(self, run_ids: Sequence[UUID]) -> None:
+        """The runs were cancelled, or will be before their next step: what is kept for them is not needed any more."""
+        return

@@ -160,6 +160,8 @@ class Run(models.Model):
         verbose_name=_("user"),
     )
     engine = models.CharField(_("engine"), max_length=16)
+    #: Raised each time that the run is opened again, for engines that know it by a name that serves once.
+    generation = models.PositiveSmallIntegerField(default=1, db_default=1, editable=False)
 
     status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.PENDING)
     code = models.CharField(_("code"), max_length=64, blank=True, default="")

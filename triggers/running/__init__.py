@@ -10,6 +10,6 @@ To run: what happens to the runs of an occurrence. ``advance`` is all that any e
 """
 
 from triggers.running.advancing import Remaining, advance
-from triggers.running.operating import cancel, cancel_occurrence, reopen, reset_activity
+from triggers.running.operating import cancel, cancel_occurrence, fail, reopen, reset_activity
 
-__all__ = ["Remaining", "advance", "cancel", "cancel_occurrence", "reopen", "reset_activity"]
+__all__ = ["Remaining", "advance", "cancel", "cancel_occurrence", "fail", "reopen", "reset_activity"]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Case, F, Value, When
 
-from triggers import clock
+from triggers import clock, engines
 from triggers.handover import next_handover_at
 from triggers.loading import rows
 from triggers.models import Activity, AudienceChunk, Run, Step
+from triggers.running import settling
 from triggers.running.advancing import advance
+from triggers.running.lease import Lease, LeaseLost
 
 #: How many runs of an occurrence are cancelled at a time.
 BATCH: Final = 1000
@@ -33,7 +38,17 @@ def cancel(run_ids: Collection[UUID]) -> int:
     requested = Run.objects.using(using).open().filter(pk__in=run_ids).update(cancel_requested_at=now)
     if requested:
         advance(run_ids, now=_WHENEVER_DUE)
+        transaction.on_commit(partial(_tell_engines, run_ids, now, using), using=using, robust=True)
     return requested
+
+
+def _tell_engines(run_ids: Collection[UUID], requested_at: datetime, using: str) -> None:
+    by_engine: dict[str, list[UUID]] = defaultdict(list)
+    requested = Run.objects.using(using).filter(pk__in=run_ids, cancel_requested_at=requested_at)
+    for engine, run_id in requested.values_list("engine", "pk"):
+        by_engine[engine].append(run_id)
+    for engine, ids in by_engine.items():
+        engines.get(engine).cancel(ids)
 
 
 def cancel_occurrence(occurrence_id: UUID) -> int:
@@ -72,6 +87,15 @@ def reset_activity(activity_id: int) -> Activity:
     return activity
 
 
+def fail(run_ids: Collection[UUID], code: str, detail: str) -> None:
+    """End those of the runs as failed that no worker holds; places without a step that succeeded are given back."""
+    for run_id in run_ids:
+        lease = Lease(clock.alias(), _WHENEVER_DUE, lambda: False)
+        for run in lease.claim([run_id]):
+            with suppress(LeaseLost):
+                settling.end_run(lease, run, Run.Status.FAILED, code, detail)
+
+
 def reopen(run_ids: Collection[UUID]) -> list[Run]:
     """
     Open those of the runs again that failed or were stopped because their trigger was disabled; returns them.
@@ -103,5 +127,6 @@ def reopen(run_ids: Collection[UUID]) -> list[Run]:
             cancel_requested_at=None,
             next_handover_at=next_handover_at(None, now),
             handovers=0,
+            generation=F("generation") + 1,
         )
     return list(reopened)

@@ -1,0 +1,136 @@
+"""The worker: a process that performs workflows and activities of a task queue, and sweeps."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from django.db import close_old_connections
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from triggers import conf, sweeping
+from triggers.engines.temporal import activities, workflows
+from triggers.engines.temporal.client import explain, options
+from triggers.engines.temporal.closing import ClosedWorkflows
+from triggers.engines.temporal.engine import TemporalEngine
+from triggers.exceptions import TriggersError
+
+logger = logging.getLogger(__name__)
+
+
+class WorkerRefused(TriggersError):
+    """The worker cannot work as things are; the message says what to do."""
+
+    code = "worker_refused"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    task_queue: str
+    concurrency: int
+    #: Workers with a version take only workflows of that version, once it has been made current.
+    version: WorkerDeploymentVersion | None = None
+
+
+def run(given: Options, say: Callable[[str], object], when_ready: Callable[[], None] = lambda: None) -> None:
+    """
+    Work until SIGTERM or SIGINT, then finish what was begun; a second signal ends the process at once.
+
+    A server that goes away is waited for. Raises WorkerRefused where it cannot be worked for from the beginning.
+    """
+    asyncio.run(_run(given, say, when_ready))
+
+
+async def _run(given: Options, say: Callable[[str], object], when_ready: Callable[[], None]) -> None:
+    client = await _connect()
+    with ThreadPoolExecutor(given.concurrency, thread_name_prefix="triggers-activity") as threads:
+        worker = _worker(client, given, threads)
+        stop = asyncio.create_task(_signalled(say))
+        working = asyncio.create_task(worker.run())
+        sweeping = asyncio.create_task(_sweep_until(stop))
+        say(f"Working for the task queue “{given.task_queue}”.")
+        when_ready()
+        await asyncio.wait([stop, working], return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        await worker.shutdown()
+        await asyncio.gather(working, sweeping)
+
+
+def _worker(client: Client, given: Options, threads: ThreadPoolExecutor) -> Worker:
+    deployment = None
+    if given.version:
+        deployment = WorkerDeploymentConfig(
+            version=given.version,
+            use_worker_versioning=True,
+            # A run is finished by the code that began it.
+            default_versioning_behavior=VersioningBehavior.PINNED,
+        )
+    # This package is loaded once, not for each workflow: its workflows import nothing that could differ.
+    restrictions = SandboxRestrictions.default.with_passthrough_modules("triggers")
+    return Worker(
+        client,
+        task_queue=given.task_queue,
+        workflows=[workflows.RunWorkflow, workflows.ChunkWorkflow],
+        activities=activities.ALL,
+        activity_executor=threads,
+        # As many as there are threads: one that waits for a thread is taken for lost.
+        max_concurrent_activities=given.concurrency,
+        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        interceptors=[activities.Surroundings()],
+        graceful_shutdown_timeout=conf.lease(),
+        deployment_config=deployment,
+    )
+
+
+async def _signalled(say: Callable[[str], object]) -> None:
+    """Returns at the first signal."""
+    signalled = asyncio.Event()
+
+    def on_signal() -> None:
+        if signalled.is_set():
+            os._exit(1)
+        say("Stopping: what is under way is finished first. A second signal cuts it off.")
+        signalled.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    await signalled.wait()
+
+
+async def _sweep_until(stop: asyncio.Task[None]) -> None:
+    closed = ClosedWorkflows()
+    while not stop.done():
+        await asyncio.to_thread(_sweep, closed)
+        await asyncio.wait([stop], timeout=conf.sweep_interval().total_seconds())
+
+
+def _sweep(closed: ClosedWorkflows) -> None:
+    close_old_connections()
+    try:
+        closed.look()
+        sweeping.sweep(TemporalEngine.name)
+    except Exception:
+        logger.exception("The sweep failed; the next one does its work")
+    finally:
+        close_old_connections()
+
+
+async def _connect() -> Client:
+    try:
+        client = await Client.connect(**options())
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except Exception as error:
+        raise WorkerRefused(explain(error)) from error
+    return client
