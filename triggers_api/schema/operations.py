@@ -55,10 +55,8 @@ def told(**properties: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 ETAG: Final = Header("ETag", "Changes when what is answered changes.")
-_TAG: Final = '(W/)?"[!#-~]*"'
-_TAGS: Final = {"type": "string", "pattern": rf"^([*]|{_TAG}( *, *{_TAG})*)$"}
-IF_MATCH: Final = Header("If-Match", "An ETag: refuse with 412 unless the resource still has it.", _TAGS)
-IF_NONE_MATCH: Final = Header("If-None-Match", "An ETag: answer 304 if the resource still has it.", _TAGS)
+IF_MATCH: Final = Header("If-Match", "An ETag: refuse with 412 unless the resource still has it.")
+IF_NONE_MATCH: Final = Header("If-None-Match", "An ETag: answer 304 if the resource still has it.")
 LOCATION: Final = Header(
     "Location", "The path of the resource, without a host.", {"type": "string", "format": "uri-reference"}
 )
