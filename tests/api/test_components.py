@@ -327,7 +327,7 @@ OBJECT = "Write an object with a type and its fields."
         ),
         ({"name": ""}, [("/name", "blank", "This field may not be blank.")]),
         ({"name": "x" * 65}, [("/name", "max_length", "Ensure this field has no more than 64 characters.")]),
-        ({"engine": "steam"}, [("/engine", "invalid_choice", "Write one of celery, “”.")]),
+        ({"engine": "steam"}, [("/engine", "invalid_choice", "Write one of celery, temporal, “”.")]),
         ({"is_enabled": True}, [("/is_enabled", "read_only", "This field cannot be set: leave it out.")]),
         ({"id": 1}, [("/id", "read_only", "This field cannot be set: leave it out.")]),
         ({"type": "app.Trigger"}, [("/type", "type_unknown", "There is no trigger of the type “app.Trigger”.")]),
