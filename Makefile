@@ -18,7 +18,7 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundl
 export UV_SYSTEM_CERTS ?= 1
 endif
 
-.PHONY: help install run test lint types migrations schema breaking check format lock build clean
+.PHONY: help install run test histories lint types migrations schema breaking check format lock build clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -28,10 +28,10 @@ install: $(DEV)/.installed ## Install everything for development into .venv
 run: $(RUN)/.installed ## Start the service with demo data: web, worker and database in one command
 	@$(RUN)/bin/triggers serve --demo $(ARGS)
 
-# The tests of the service and of its clients have databases of their own: once is enough.
+# The tests of the service and of its clients have databases of their own, replay needs none: once is enough.
 test: $(DEV)/.installed ## Run the tests on PostgreSQL, then on SQLite
 	$(DEV)/bin/python -m pytest --database postgresql $(ARGS)
-	$(DEV)/bin/python -m pytest --database sqlite --ignore tests/service --ignore tests/clients $(ARGS)
+	$(DEV)/bin/python -m pytest --database sqlite --ignore tests/service --ignore tests/clients --ignore tests/replay $(ARGS)
 
 lint: $(DEV)/.installed ## Check style, format and which module may import which
 	$(DEV)/bin/ruff check
@@ -40,6 +40,9 @@ lint: $(DEV)/.installed ## Check style, format and which module may import which
 
 types: $(DEV)/.installed ## Check types
 	$(DEV)/bin/mypy
+
+histories: $(DEV)/.installed ## Record anew what replay is tested with: workflows of every shape
+	$(DEV)/bin/python -m tests.replay.record
 
 migrations: $(DEV)/.installed ## Check that the migrations match the models
 	DJANGO_SETTINGS_MODULE=tests.settings $(DEV)/bin/python -m django makemigrations --check --dry-run

@@ -1,0 +1,15 @@
+"""The saved histories are those of the workflows of today."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.replay.histories import RELEASE, outline, saved
+from tests.replay.record import record
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_recorded_anew_is_what_is_saved(tmp_path: Path) -> None:
+    """If not: ``make histories``, after a look at whether the workflows were to change."""
+    recorded = {name: outline(history) for name, history in record(tmp_path).items()}
+    assert recorded == {name: outline(history) for name, history in saved(RELEASE).items()}
