@@ -293,7 +293,7 @@ def test_firing_for_one_user_has_its_price(
 ) -> None:
     fire(client, users=[str(anna.pk)])  # content types are read once per process
 
-    # Who calls and what they may (3), the API's own transaction and the runs it tells (4), the rest is fire(), for a user
-    # with a run under way, which may come to wait for the event.
+    # Who calls and what they may (3), the API's own transaction and the runs it tells (4), the rest is fire(), for
+    # a user with a run under way, which may come to wait for the event.
     with django_assert_max_num_queries(7 + 16):
         fire(client, users=[str(anna.pk)], key="order 7")
