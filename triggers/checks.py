@@ -185,7 +185,8 @@ def _value(name: str, value: Any, default: Any) -> Iterator[checks.CheckMessage]
     elif isinstance(value, dict):
         yield from _audiences(value)
     elif not isinstance(value, bool) and value <= type(default)():
-        yield checks.Error(f"{name} must be greater than zero.", hint="Raise it.", id="triggers.E005")
+        wanted, hint = ("not be blank", "Name something.") if value == "" else ("be greater than zero", "Raise it.")
+        yield checks.Error(f"{name} must {wanted}.", hint=hint, id="triggers.E005")
 
 
 def _audiences(audiences: dict[Any, Any]) -> Iterator[checks.CheckMessage]:

@@ -25,6 +25,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "TRIGGERS_RETENTION": timedelta(days=90),
     "TRIGGERS_SWEEP_INTERVAL": timedelta(seconds=5),
     "TRIGGERS_USE_TEMPORAL": False,
+    "TRIGGERS_USER_TIME_ZONE": "time_zone",
 }
 
 #: The tag of this package's system checks.
@@ -109,3 +110,8 @@ def temporal_task_queue() -> str:
     """The task queue that Temporal workers take their work from."""
     task_queue: str = getattr(settings, "TEMPORAL_TASK_QUEUE", "triggers")
     return task_queue
+
+
+def user_time_zone() -> str:
+    """The attribute of users that holds their time zone; dots lead through related objects."""
+    return str(_read("TRIGGERS_USER_TIME_ZONE"))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 
@@ -23,6 +24,8 @@ class CurrentStep:
     run_id: UUID | None = None
     #: ``run.id:position``: the same in every attempt at this step, different for every other step.
     key: str | None = None
+    #: The moment from which waits are counted: now, or later where time is made to pass in tests.
+    now: datetime | None = None
 
 
 _current: ContextVar[CurrentStep | None] = ContextVar("triggers_current_step", default=None)

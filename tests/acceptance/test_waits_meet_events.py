@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import combinations
 from typing import Any
 from unittest import mock
@@ -226,8 +227,8 @@ def test_many_runs_that_begin_to_wait_while_their_events_happen_all_wake() -> No
     works: list[Callable[[], Any]] = []
     for index, user in enumerate(users):
         if index % 10 == 0:
-            works.append(lambda chunk=chunks[index // 10]: advance(chunk))  # type: ignore[misc]
-        works.append(lambda user=user: fire(TaskCompletedEvent, users=user))  # type: ignore[misc]
+            works.append(partial(advance, chunks[index // 10]))
+        works.append(partial(fire, TaskCompletedEvent, users=user))
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(in_a_thread, works))
@@ -251,7 +252,7 @@ def test_large_audiences_that_wake_the_same_runs_at_once_do_not_stop_each_other(
         return sorted(users, key=lambda user: hash((seed, user.pk)))
 
     with ThreadPoolExecutor(6) as threads:
-        works = [lambda seed=seed: fire(TaskCompletedEvent, users=some_order(seed)) for seed in range(24)]  # type: ignore[misc]
+        works = [lambda seed=seed: fire(TaskCompletedEvent, users=some_order(seed)) for seed in range(24)]
         list(threads.map(in_a_thread, works))
 
     assert not Run.objects.filter(woken_by=None).exists()

@@ -13,6 +13,7 @@ from django.utils import timezone
 from tests.acceptance.scenario import a_trigger
 from tests.admin.pages import queries_of, run_list, run_page, runs_in, text
 from tests.probe.models import (
+    AwaitAction,
     FlakyAction,
     ProbeEvent,
     RecordEffectAction,
@@ -21,7 +22,7 @@ from tests.probe.models import (
     UsernameCondition,
     WaitAction,
 )
-from triggers import fire
+from triggers import fire, waking
 from triggers.admin import narrative
 from triggers.admin.paging import BoundedPaginator
 from triggers.ids import uuid7
@@ -348,3 +349,49 @@ def test_rows_are_counted_up_to_a_bound_only(admin_client: Client, ada: User, mo
     counting = [sql for sql in queries_of(admin_client, LIST) if "COUNT(" in sql]
     assert len(counting) == 1
     assert "LIMIT 4" in counting[0]
+
+
+def waiting_run(user: User, **wait: Any) -> Run:
+    a_trigger(AwaitAction(event_type="app.TaskCompletedEvent", **wait), RecordEffectAction())
+    return run_for(user)
+
+
+@pytest.mark.parametrize(
+    ("wait", "sentence"),
+    [
+        ({}, "Waiting: it waits for “task completed”, until {} at the latest. It goes on then in any case."),
+        (
+            {"on_timeout": "stop", "matching": {"id": 7, "b": 1}},
+            "Waiting: it waits for “task completed” with a certain b and id, until {} at the latest. It stops then.",
+        ),
+    ],
+)
+def test_a_run_says_which_event_it_waits_for_and_how_long(
+    admin_client: Client, ada: User, wait: Any, sentence: str
+) -> None:
+    run = waiting_run(ada, **wait)
+    assert story(admin_client, run) == sentence.format(narrative.moment(run.due_at))
+    assert f"for “task completed”, until {narrative.moment(run.due_at)}" in text(run_list(admin_client))
+    page = text(run_page(admin_client, run))
+    assert "As it was when the run first waited, whatever was edited since." in page
+
+
+def test_a_run_that_an_event_has_woken_leads_to_it(admin_client: Client, ada: User) -> None:
+    run = waiting_run(ada)
+    occurrence = fire("app.TaskCompletedEvent", users=ada)
+    waking.look_for_runs(occurrence.pk)
+    run.refresh_from_db()
+    assert story(admin_client, run) == "Waiting: the next free worker takes it further."
+    advance([run.pk])
+    response = run_page(admin_client, run)
+    assert "app.TaskCompletedEvent happened." in text(response)
+    assert reverse("admin:triggers_occurrence_change", args=[occurrence.pk]) in response.content.decode()
+
+
+def test_a_run_that_waited_in_vain_says_so(admin_client: Client, ada: User) -> None:
+    run = waiting_run(ada, on_timeout="stop")
+    assert run.due_at is not None
+    advance([run.pk], now=run.due_at)
+    run.refresh_from_db()
+    assert story(admin_client, run) == "Succeeded: app.TaskCompletedEvent did not happen in time."
+    assert "What it waited for did not happen in time" in text(run_list(admin_client))

@@ -37,10 +37,24 @@ def run_as_json(run: Run, steps: list[dict[str, Any]] | None = None) -> dict[str
         "started_at": moment(run.started_at),
         "ended_at": moment(run.ended_at),
         "due_at": moment(run.due_at),
+        "waiting_for": waiting_for(run),
         "cancel_requested_at": moment(run.cancel_requested_at),
         "replay_of": run.replay_of_id and str(run.replay_of_id),
     }
     return body if steps is None else body | {"steps": steps}
+
+
+def waiting_for(run: Run) -> dict[str, Any] | None:
+    """The event that the run waits for."""
+    if run.awaited_type is None or run.woken_by_id or not run.is_open:
+        return None
+    return {
+        "type": run.awaited_type,
+        "context_keys": sorted(run.awaited_context or {}),
+        "since": moment(run.awaited_since),
+        "until": moment(run.due_at),
+        "on_timeout": "stop" if run.stops_on_timeout else "continue",
+    }
 
 
 def run_counts(**counts: int) -> dict[str, int]:

@@ -35,7 +35,7 @@ def no_broker():
 @pytest.fixture(params=["the event", "the timeout", "a plain wait"])
 def way(request) -> str:
     """How the run goes on."""
-    return request.param
+    return str(request.param)
 
 
 def begin(user: User, way: str, *actions: Action, **options) -> Run:

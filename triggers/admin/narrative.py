@@ -15,7 +15,9 @@ from django.utils.text import capfirst, get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from triggers.context import plain
 from triggers.models import Condition, Occurrence, Run, Step
+from triggers.models.records import Awaited
 from triggers.recording import MATCHED
 from triggers.registry import component_types
 
@@ -35,6 +37,8 @@ REASONS: Final[Mapping[str, StrOrPromise]] = {
     "event_deleted": gettext_lazy("the event was removed from the trigger"),
     "limit_reached": gettext_lazy("a limit was reached"),
     "stopped": gettext_lazy("an action ended it early"),
+    "secret_missing": gettext_lazy("the secrets of an action were deleted with it"),
+    "timed_out": gettext_lazy("what it waited for did not happen in time"),
     "trigger_deleted": gettext_lazy("the trigger was deleted"),
     "trigger_disabled": gettext_lazy("the trigger is not enabled"),
     "trigger_incomplete": gettext_lazy("the trigger has no action"),
@@ -68,6 +72,9 @@ def short_reason(run: Run) -> str:
     """Why, in a few words. Blank if the run simply went through, or can go on."""
     if run.is_open and run.cancel_requested_at is not None:
         return _("To be cancelled")
+    if run.waiting_for and _is_early(run):
+        awaited = {"event": type_in_words(run.waiting_for.type), "moment": moment(run.due_at)}
+        return _("for “%(event)s”, until %(moment)s") % awaited
     if run.is_open:
         return _("until %(moment)s") % {"moment": moment(run.due_at)} if _is_early(run) else ""
     if run.decision and run.code != "condition_error":
@@ -111,9 +118,23 @@ def _what_is_next(run: Run, steps: list[Step]) -> str:
     failed_before = [step for step in steps if step.status == Step.Status.WAITING]
     if failed_before:
         return _("an action failed and is tried again on %(moment)s.") % {"moment": until}
+    if run.waiting_for is not None:
+        return _what_it_waits_for(run.waiting_for)
     if run.started_at is None:
         return _("it starts on %(moment)s.") % {"moment": until}
     return _("it goes on, on %(moment)s.") % {"moment": until}
+
+
+def _what_it_waits_for(awaited: Awaited) -> str:
+    """Without what the event must tell, which not everybody may see."""
+    names = {"event": type_in_words(awaited.type), "moment": moment(awaited.until)}
+    if awaited.context:
+        names["keys"] = get_text_list(sorted(plain(awaited.context)), _("and"))
+        sentence = _("it waits for “%(event)s” with a certain %(keys)s, until %(moment)s at the latest.")
+    else:
+        sentence = _("it waits for “%(event)s”, until %(moment)s at the latest.")
+    after = _("It stops then.") if awaited.on_timeout == "stop" else _("It goes on then in any case.")
+    return f"{sentence % names} {after}"
 
 
 def _what_is_next_of_cancelled(run: Run) -> str:
@@ -194,6 +215,8 @@ class StepLine:
     """A step as a line of the table."""
 
     step: Step
+    #: A link to the event that ended the wait which the step began.
+    event: str = ""
 
     @property
     def action(self) -> str:

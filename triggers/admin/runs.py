@@ -22,7 +22,7 @@ from triggers.admin.people import called
 from triggers.admin.records import RecordAdmin, WhenFilter, context_in_words, link_to_run, when_in_list
 from triggers.context import decode
 from triggers.loading import rows
-from triggers.models import Occurrence, Run, Trigger
+from triggers.models import Occurrence, Run, Step, Trigger
 
 
 class CodeFilter(admin.SimpleListFilter):
@@ -65,6 +65,7 @@ class RunAdmin(OperatingAdmin, RecordAdmin):
         "due",
         "started",
         "ended",
+        "keeps_to",
         "engine",
         "id",
         "caused_by",
@@ -80,6 +81,7 @@ class RunAdmin(OperatingAdmin, RecordAdmin):
             "due": obj.due_at,
             "started": obj.started_at,
             "ended": obj.ended_at,
+            "keeps_to": obj.snapshot_id,
             "caused_by": obj.occurrence.cause_id,
             "original": obj.replay_of_id,
             "replays": self.replays(obj),
@@ -123,12 +125,12 @@ class RunAdmin(OperatingAdmin, RecordAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        steps = list(obj.steps.prefetch_related("action"))
+        steps = list(obj.steps.prefetch_related("action", "woken_by"))
         may_see_details = request.user.has_perm("triggers.view_context")
         context |= {
             "run": obj,
             "story": narrative.story(obj, steps),
-            "steps": [narrative.StepLine(step) for step in steps],
+            "steps": [narrative.StepLine(step, _link_to_event(obj, step)) for step in steps],
             "may_see_details": may_see_details,
             "occurred": narrative.moment(obj.occurrence.occurred_at),
             "happened": narrative.type_with_label(obj.occurrence.type),
@@ -195,6 +197,10 @@ class RunAdmin(OperatingAdmin, RecordAdmin):
     def ended(self, run: Run) -> str:
         return narrative.moment(run.ended_at)
 
+    @admin.display(description=gettext_lazy("definition"))
+    def keeps_to(self, run: Run) -> str:
+        return _("As it was when the run first waited, whatever was edited since.")
+
     @admin.display(description=gettext_lazy("caused by"))
     def caused_by(self, run: Any) -> str:
         return link_to_run(run, narrative.existing(run.occurrence, "cause"))
@@ -215,3 +221,10 @@ class RunAdmin(OperatingAdmin, RecordAdmin):
         if run.links.reach(Occurrence):
             links.insert(0, run.links.to_page(Occurrence, run.occurrence_id, _("What came of this event")))
         return format_html_join(", ", "{}", ((link,) for link in links))
+
+
+def _link_to_event(run: Any, step: Step) -> str:
+    """A link to the event that the step waited for, if it came and is kept still."""
+    if narrative.existing(step, "woken_by") is None or not run.links.reach(Occurrence):
+        return ""
+    return str(run.links.to_page(Occurrence, step.woken_by_id, _("This event")))

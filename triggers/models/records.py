@@ -7,7 +7,8 @@ records outlive what was configured when they were made, and writing them locks 
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -107,6 +108,17 @@ class AudienceChunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.occurrence_id} {self.id}"
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """The event that a run waits for: its type and what its context must hold, as stored; from when, and how long."""
+
+    type: str
+    context: dict[str, Any]
+    since: datetime | None
+    until: datetime | None
+    on_timeout: str
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -245,6 +257,19 @@ class Run(models.Model):
     def is_awaiting(self) -> bool:
         """Whether the run waits for an event that has not come, up to ``due_at``."""
         return self.status == self.Status.WAITING and self.awaited_type is not None and self.woken_by_id is None
+
+    @property
+    def waiting_for(self) -> Awaited | None:
+        """The event that the run waits for; None if it waits for its time alone, or not at all."""
+        if not self.is_awaiting or self.awaited_type is None:
+            return None
+        return Awaited(
+            type=self.awaited_type,
+            context=self.awaited_context or {},
+            since=self.awaited_since,
+            until=self.due_at,
+            on_timeout="stop" if self.stops_on_timeout else "continue",
+        )
 
 
 class Step(models.Model):

@@ -94,7 +94,7 @@ def perform_one(lease: Lease, work: Work, action: Action) -> None:
     lease.ensure(action.timeout)
     attempt = Attempt(work, action, lease.clock.now())
     committed: list[settling.Fields] = []
-    with performing(CurrentStep(depth=work.depth, run_id=work.run.pk, key=work.step_key)):
+    with performing(CurrentStep(depth=work.depth, run_id=work.run.pk, key=work.step_key, now=lease.moment)):
         try:
             if action.atomic:
                 with transaction.atomic(using=lease.using):
@@ -162,7 +162,7 @@ def _perform_group(lease: Lease, group: Sequence[Work]) -> list[Work]:
     ready = [work for work in group if _has_context(lease, work)]
     if not ready:
         return []
-    with performing(CurrentStep(depth=max(work.depth for work in ready))):
+    with performing(CurrentStep(depth=max(work.depth for work in ready), now=lease.moment)):
         try:
             lease.ensure(action.timeout)
             served = (_serve if action.atomic else _serve_outside)(lease, action, ready)

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from triggers.context import plain
 from triggers.models import Activity, Occurrence, Run, Step
+from triggers.models.records import Awaited
 from triggers.recording import MATCHED
 from triggers_api.fields import ContextField, DurationField, MomentField, UserField
 
@@ -39,6 +40,7 @@ class StepSerializer(RecordSerializer):
             "started_at",
             "ended_at",
             "detail",
+            "woken_by",
             "error_type",
             "error_message",
         )
@@ -55,11 +57,25 @@ class DecisionSerializer(serializers.Serializer[Any]):
     observed = serializers.CharField()
 
 
+class WaitingForSerializer(serializers.Serializer[Any]):
+    """The event that a run waits for, and under which keys its context must hold what."""
+
+    type = serializers.CharField()
+    context_keys = serializers.SerializerMethodField()
+    since = MomentField(help_text="What was recorded from then on counts.")
+    until = MomentField(help_text="When the run goes on, or stops, without the event.")
+    on_timeout = serializers.ChoiceField(choices=["continue", "stop"])
+
+    def get_context_keys(self, awaited: Awaited) -> list[str]:
+        return sorted(plain(awaited.context))
+
+
 class ListedRunSerializer(RecordSerializer):
     """A run in a list: all but its steps."""
 
     user = UserField(source="user_id")
     decision = DecisionSerializer(allow_null=True)
+    waiting_for = WaitingForSerializer(allow_null=True)
 
     class Meta:
         model = Run
@@ -78,6 +94,7 @@ class ListedRunSerializer(RecordSerializer):
             "started_at",
             "ended_at",
             "due_at",
+            "waiting_for",
             "cancel_requested_at",
             "replay_of",
         )

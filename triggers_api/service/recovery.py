@@ -17,6 +17,14 @@ def resume() -> None:
     now = timezone.now()
     runs = Run.objects.open()
     runs.exclude(lease_until=None).update(lease_until=now)
-    due_at = Case(When(Q(due_at__gt=now), then=F("due_at")), default=now)
-    runs.update(next_handover_at=due_at)
+    is_early = Q(due_at__gt=now)
+    # One that waits for an event may still have to be looked at before it is due.
+    waits_for_event = Q(awaited_type__isnull=False, woken_by=None)
+    runs.update(
+        next_handover_at=Case(
+            When(is_early & waits_for_event, then=F("next_handover_at")),
+            When(is_early, then=F("due_at")),
+            default=now,
+        )
+    )
     AudienceChunk.objects.filter(done_at=None).update(next_handover_at=now)

@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class JourneysConfig(AppConfig):
+    name = "triggers.contrib.journeys"
+    label = "triggers_journeys"
+    verbose_name = _("journeys")
+    default_auto_field = "django.db.models.BigAutoField"
