@@ -16,14 +16,16 @@ from django.utils.module_loading import import_string
 
 from triggers import clock, conf, schemas
 from triggers.audiences import EVERYBODY
+from triggers.engines.checks import check_engines, check_engines_of_triggers
 from triggers.models import Action, AudienceChunk, Condition, Event, Trigger
 
 
 def register() -> None:
     """Called once the apps are loaded."""
-    for check in (check_settings, check_apps, check_components):
+    for check in (check_settings, check_apps, check_components, check_engines):
         checks.register(check, conf.CHECKS)
-    checks.register(check_database, conf.CHECKS, checks.Tags.database)
+    for check in (check_database, check_engines_of_triggers):
+        checks.register(check, conf.CHECKS, checks.Tags.database)
 
 
 def check_components(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
@@ -222,7 +224,7 @@ def _example(default: Any) -> str:
 
 
 def check_apps(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
-    """What triggers needs is installed, and the default engine can work."""
+    """What triggers needs is installed."""
     missing = [app for app in ("polymorphic", "django.contrib.contenttypes") if not apps.is_installed(app)]
     return [
         checks.Error(
@@ -231,17 +233,7 @@ def check_apps(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks
             id="triggers.E006",
         )
         for app in missing
-    ] + _engine()
-
-
-def _engine() -> list[checks.CheckMessage]:
-    from triggers import engines
-
-    problem = engines.default().problem()
-    if problem is None:
-        return []
-    message, hint = problem
-    return [checks.Warning(message, hint=hint, id="triggers.W004")]
+    ]
 
 
 def check_database(

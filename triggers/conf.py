@@ -31,8 +31,6 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 #: The tag of this package's system checks.
 CHECKS: Final = "triggers"
 TEMPORAL_PREFIX: Final = "TEMPORAL_"
-#: The settings of the Temporal engine; what is not set is the SDK's environment's to say, then the engine's.
-TEMPORAL: Final = frozenset({"TEMPORAL_HOST", "TEMPORAL_NAMESPACE", "TEMPORAL_TASK_QUEUE"})
 
 #: Settings that may be None.
 MAY_BE_NONE: Final = frozenset({"TRIGGERS_RETENTION"})

@@ -3,15 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from celery import current_app
-from celery.app.base import Celery
 from django.apps import apps
 from django.core.checks import run_checks
 from django.db import connection, connections
 
 from tests.app.models import TaskCompletedEvent
 from tests.probe.models import ProbeEvent, RecordEffectAction
-from triggers import checks, engines
+from triggers import checks
 from triggers.models import Trigger
 
 
@@ -119,19 +117,6 @@ def test_an_app_that_is_missing(monkeypatch):
             "Add 'polymorphic' to INSTALLED_APPS, before 'triggers'.",
         )
     ]
-
-
-def test_a_project_without_a_celery_app(monkeypatch):
-    monkeypatch.delenv("CELERY_BROKER_URL")
-    project = current_app._get_current_object()
-    Celery("nobody works for this one", loader="default").set_current()
-    try:
-        ((id_, _message, hint),) = found(checks.check_apps)
-    finally:
-        project.set_current()
-    assert id_ == "triggers.W004"
-    assert "__init__.py" in hint
-    assert engines.default().problem() is None
 
 
 @pytest.mark.django_db
