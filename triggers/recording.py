@@ -309,5 +309,8 @@ def _hand_over(runs: Sequence[Run], matches: Sequence[Match], chunk_ids: Sequenc
         run_ids = [run.pk for run in runs if run.event_id == match.event.pk]
         if run_ids:
             engines.get(match.engine).start(run_ids, match.due_at)
+    by_engine: dict[str, list[UUID]] = {}
     for engine, chunk_id in chunk_ids:
-        engines.get(engine).expand([chunk_id])
+        by_engine.setdefault(engine, []).append(chunk_id)
+    for engine, ids in by_engine.items():
+        engines.get(engine).expand(ids)

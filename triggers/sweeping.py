@@ -40,8 +40,8 @@ def sweep(engine_name: str) -> int:
     handed_over = 0
     for _ in range(ROUNDS):
         chunks = _take(AudienceChunk.objects.using(using).filter(engine=engine_name), now)
-        for chunk in chunks:
-            engine.expand([chunk.pk])
+        if chunks:
+            engine.expand([chunk.pk for chunk in chunks])
         runs = _take(Run.objects.using(using).filter(engine=engine_name), now)
         for run_ids in _messages([run for run in runs if not _is_early(run, now)]):
             engine.start(run_ids)
