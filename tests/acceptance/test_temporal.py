@@ -1,9 +1,7 @@
 """The Temporal engine with a real server and workers: what becomes of runs, whatever happens to either."""
 
-import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -297,9 +295,3 @@ def test_a_worker_that_is_told_to_stop_finishes_its_step_and_another_goes_on(
     wait_for_runs(10)
     assert outcomes() == {"succeeded": 10}, explain()
     assert repeated_effects() == []
-
-
-def events_of(temporal: Temporal, id: str) -> list[dict[str, Any]]:
-    answer = temporal.command("workflow", "show", "--workflow-id", id, "--output", "json")
-    events: list[dict[str, Any]] = json.loads(answer.stdout)["events"]
-    return events

@@ -70,9 +70,15 @@ class Temporal:
         info = told["workflowExecutionInfo"]
         return {
             "status": info["status"].removeprefix("WORKFLOW_EXECUTION_STATUS_"),
-            "memo": info["memo"]["fields"],
+            "memo": info["memo"].get("fields", {}),
             "pendingActivities": told.get("pendingActivities", []),
         }
+
+    def history(self, workflow_id: str) -> list[dict[str, Any]]:
+        """The events of the workflow's latest execution."""
+        answer = self.command("workflow", "show", "--workflow-id", workflow_id, "--output", "json")
+        events: list[dict[str, Any]] = json.loads(answer.stdout)["events"]
+        return events
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """What the operator's command line answers."""

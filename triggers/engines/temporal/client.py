@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import ctypes
 import os
+import re
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -40,30 +42,19 @@ def options() -> dict[str, Any]:
     return found
 
 
-def error_name(error: BaseException) -> str:
-    """What kind of error it is, for logs."""
-    return error.status.name if isinstance(error, RPCError) else type(error).__name__
+def status_of(error: BaseException) -> RPCStatusCode:
+    """What the server said, or UNAVAILABLE for all that kept it from saying anything."""
+    if isinstance(error, RPCError):
+        return error.status
+    # The first call of a client tells of the server's answer in words only.
+    said = re.search(r"code: (Unauthenticated|PermissionDenied)", str(error))
+    return _REFUSALS[said[1]] if said else RPCStatusCode.UNAVAILABLE
 
 
-def explain(error: BaseException) -> str:
-    """What the error means, and what to do, for whoever set this process up."""
-    try:
-        given = options()
-    except Exception as fault:
-        return f"What the environment says of Temporal cannot be used: {fault}"
-    host, namespace = given["target_host"], given["namespace"]
-    match error.status if isinstance(error, RPCError) else None:
-        case RPCStatusCode.NOT_FOUND:
-            return (
-                f"The Temporal server at {host} has no namespace “{namespace}”. Make it "
-                f"(temporal operator namespace create --namespace {namespace}), or name another in TEMPORAL_NAMESPACE."
-            )
-        case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED:
-            return (
-                f"The Temporal server at {host} does not let this process in ({error_name(error)}). Check "
-                f"TEMPORAL_API_KEY or the client certificate, and that they are for the namespace “{namespace}”."
-            )
-    return f"No Temporal server answers at {host} ({error_name(error)}). Is it running, and is TEMPORAL_HOST right?"
+_REFUSALS: Final = {
+    "Unauthenticated": RPCStatusCode.UNAUTHENTICATED,
+    "PermissionDenied": RPCStatusCode.PERMISSION_DENIED,
+}
 
 
 class Connection:
@@ -100,8 +91,6 @@ class Connection:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 threading.Thread(target=self._loop.run_forever, name="triggers-temporal", daemon=True).start()
-                # Some processes crash when they end while a thread of the SDK is at work: it needs a moment.
-                atexit.register(time.sleep, 0.1)
             return self._loop
 
 
@@ -110,11 +99,20 @@ def connection() -> Connection:
     return _connections[-1]
 
 
-# A child process has a connection of its own. It keeps its parent's, unused: freeing it there would hang.
-_connections: Final = [Connection()]
-os.register_at_fork(after_in_child=lambda: _connections.append(Connection()))
-
-
 def forget() -> None:
     """Connect anew when next asked: the settings have changed."""
     _connections.append(Connection())
+
+
+def _after_fork() -> None:
+    """A child process has a connection of its own. It never frees its parent's, even at its end: that would hang."""
+    for inherited in _connections:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
+    forget()
+
+
+# Without a moment for the SDK's threads to come to rest, one process in six crashes at its end.
+atexit.register(time.sleep, 0.1)
+
+_connections: Final = [Connection()]
+os.register_at_fork(after_in_child=_after_fork)

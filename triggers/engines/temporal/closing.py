@@ -12,7 +12,7 @@ from django.utils import timezone
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from triggers import clock, conf, running
-from triggers.engines.temporal.client import connection, error_name
+from triggers.engines.temporal.client import connection, status_of
 from triggers.engines.temporal.workflows import RUN, workflow_id
 from triggers.models import Run
 
@@ -52,7 +52,7 @@ class ClosedWorkflows:
         try:
             ended = connection().call(ask, 10 * _SECONDS)
         except Exception as error:
-            logger.warning("Temporal does not list workflows that were ended (%s)", error_name(error))
+            logger.warning("Temporal does not list workflows that were ended (%s)", status_of(error).name)
             return
         run_ids = [UUID(id.partition(":")[0]) for id in ended]
         for run in Run.objects.using(clock.alias()).open().filter(pk__in=run_ids):
@@ -74,7 +74,7 @@ def is_reopened(run: Run) -> bool:
     try:
         status = connection().call(ask, _SECONDS)
     except Exception as error:
-        logger.warning("Temporal does not say how %s ended (%s)", id, error_name(error))
+        logger.warning("Temporal does not say how %s ended (%s)", id, status_of(error).name)
         return False
     if status in _ENDED:
         _fail(run, status)

@@ -21,7 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from triggers import clock, conf
 from triggers.engines.base import Engine
-from triggers.engines.temporal.client import connection, error_name, explain, options
+from triggers.engines.temporal.client import connection, options, status_of
 from triggers.engines.temporal.closing import is_reopened
 from triggers.engines.temporal.workflows import (
     ADVANCE_CHUNK,
@@ -70,12 +70,10 @@ class TemporalEngine(Engine):
         return None
 
     def outage(self) -> str | None:
-        task_queue = conf.temporal_task_queue()
-
         async def ask(client: Client) -> bool:
             request = DescribeTaskQueueRequest(
                 namespace=client.namespace,
-                task_queue=TaskQueue(name=task_queue),
+                task_queue=TaskQueue(name=conf.temporal_task_queue()),
                 task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
             )
             return bool((await client.workflow_service.describe_task_queue(request, timeout=_RPC_TIMEOUT)).pollers)
@@ -83,8 +81,9 @@ class TemporalEngine(Engine):
         try:
             is_served = connection().call(ask, TELL_SECONDS)
         except Exception as error:
-            return explain(error)
-        return None if is_served else f"No worker takes work from the task queue “{task_queue}” of Temporal."
+            status = status_of(error)
+            return _OUTAGES.get(status, f"Temporal cannot be reached ({status.name}).")
+        return None if is_served else "No worker takes work from the task queue in Temporal."
 
     def start(self, run_ids: Sequence[UUID], due_at: datetime | None = None) -> None:
         if len(run_ids) == 1:
@@ -122,7 +121,14 @@ class TemporalEngine(Engine):
             connection().call(lambda client: _send(client, messages), seconds)
         except Exception as error:
             self._away_until = time.monotonic() + AWAY_SECONDS
-            logger.warning("Temporal does not take runs (%s); the sweep will hand them over", error_name(error))
+            logger.warning("Temporal does not take runs (%s); the sweep will hand them over", status_of(error).name)
+
+
+_OUTAGES: Final = {
+    RPCStatusCode.NOT_FOUND: "Temporal has no namespace of the name that is set.",
+    RPCStatusCode.UNAUTHENTICATED: "Temporal does not let this process in: it does not know its credentials.",
+    RPCStatusCode.PERMISSION_DENIED: "Temporal does not let this process in: its credentials do not suffice.",
+}
 
 
 def _runs(run_ids: Sequence[UUID]) -> list[Run]:

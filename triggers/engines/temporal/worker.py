@@ -14,12 +14,13 @@ from django.db import close_old_connections
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.service import RPCStatusCode
 from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from triggers import conf, sweeping
 from triggers.engines.temporal import activities, workflows
-from triggers.engines.temporal.client import explain, options
+from triggers.engines.temporal.client import options, status_of
 from triggers.engines.temporal.closing import ClosedWorkflows
 from triggers.engines.temporal.engine import TemporalEngine
 from triggers.exceptions import TriggersError
@@ -129,8 +130,27 @@ def _sweep(closed: ClosedWorkflows) -> None:
 
 async def _connect() -> Client:
     try:
-        client = await Client.connect(**options())
+        given = options()
+    except Exception as error:
+        raise WorkerRefused(f"What the environment says of Temporal cannot be used: {error}") from error
+    try:
+        client = await Client.connect(**given)
         await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
     except Exception as error:
-        raise WorkerRefused(explain(error)) from error
+        raise WorkerRefused(_explanation(error, given["target_host"], given["namespace"])) from error
     return client
+
+
+def _explanation(error: Exception, host: str, namespace: str) -> str:
+    match status_of(error):
+        case RPCStatusCode.NOT_FOUND:
+            return (
+                f"The Temporal server at {host} has no namespace “{namespace}”. Make it "
+                f"(temporal operator namespace create --namespace {namespace}), or name another in TEMPORAL_NAMESPACE."
+            )
+        case RPCStatusCode.UNAUTHENTICATED | RPCStatusCode.PERMISSION_DENIED as status:
+            return (
+                f"The Temporal server at {host} does not let this worker in ({status.name}). Check TEMPORAL_API_KEY or "
+                f"the client certificate, and that they are for the namespace “{namespace}”."
+            )
+    return f"No Temporal server answers at {host}. Is it running, and is TEMPORAL_HOST right? The client says: {error}"
