@@ -17,9 +17,13 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
 from triggers_api.errors import Problem
-from triggers_api.fields import ContextField, MomentField, TextField, UserField
+from triggers_api.fields import ContextField, MomentField, TextField, UserField, whole
 from triggers_api.parsers import StrictJSONParser, StrictParser
 
+#: What names of attributes are.
+NAME: Final = "[a-z0-9]+"
+#: How a Content-Type begins that is JSON's, or that of something written in JSON.
+JSON_TYPE: Final = r"[^;]*[/+][Jj][Ss][Oo][Nn][ \t]*(;|$)"
 #: How many events come together at most.
 MAX_EVENTS: Final = 100
 _FAMILY: Final = "application/cloudevents"
@@ -64,7 +68,7 @@ class Negotiation(DefaultContentNegotiation):
         by_type = {parser.media_type: parser for parser in parsers}
         if media_type.startswith(_FAMILY):
             return by_type.get(media_type)
-        return by_type[DataParser.media_type] if is_json(media_type) else None
+        return by_type[DataParser.media_type] if is_json(request.content_type) else None
 
 
 class SubjectField(UserField):
@@ -115,7 +119,7 @@ class CloudEventSerializer(serializers.Serializer[Any]):
         return version
 
     def validate_datacontenttype(self, content_type: str) -> str:
-        if not is_json(media_type_of(content_type)):
+        if not is_json(content_type):
             raise serializers.ValidationError("Only data in JSON is understood.", "datacontenttype_unknown")
         return content_type
 
@@ -126,9 +130,9 @@ class CloudEventSerializer(serializers.Serializer[Any]):
             if name == "data_base64":
                 code = "exclusive" if "data" in attributes else "invalid"
                 yield name, [ErrorDetail("Send the data as a JSON object, in data.", code)]
-            elif not re.fullmatch("[a-z0-9]+", name):
+            elif not re.fullmatch(NAME, name):
                 yield name, [ErrorDetail("Names of attributes are of a to z and 0 to 9.", "attribute_invalid")]
-            elif not isinstance(value, str | bool | int):
+            elif not isinstance(value, str | bool) and whole(value) is None:
                 yield name, [ErrorDetail("Write a string, an integer, true or false.", "attribute_invalid")]
 
 
@@ -178,6 +182,6 @@ def media_type_of(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def is_json(media_type: str) -> bool:
-    """Whether the media type is JSON's, or that of something written in JSON."""
-    return media_type.endswith(("/json", "+json"))
+def is_json(content_type: str) -> bool:
+    """Whether it is JSON's, or that of something written in JSON."""
+    return re.match(JSON_TYPE, content_type) is not None

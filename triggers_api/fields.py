@@ -22,6 +22,15 @@ from triggers.registry import component_types, label
 from triggers_api import people
 
 
+def whole(data: Any) -> int | None:
+    """The whole number that it is in JSON, where 1.0 is one too; None if it is none."""
+    if isinstance(data, bool):
+        return None
+    if isinstance(data, float) and data.is_integer():
+        return int(data)
+    return data if isinstance(data, int) else None
+
+
 class TextField(serializers.CharField):
     """A JSON string, and nothing that could be made one."""
 
@@ -69,7 +78,7 @@ class DurationField(serializers.DurationField):
         try:
             duration = parse_duration(value) if isinstance(value, str) and "P" in value else None
         except OverflowError:
-            duration = None
+            self.fail("too_long")
         if duration is None:
             self.fail("invalid")
         if abs(duration) > self.longest:
@@ -90,10 +99,11 @@ class UserField(serializers.Field[Any, Any, str, Any]):
     default_error_messages: ClassVar[dict[str, Any]] = {"invalid": _("Name a user by a string or an integer.")}
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, bool) or not isinstance(data, str | int):
+        name = data if isinstance(data, str) else whole(data)
+        if name is None:
             self.fail("invalid")
         try:
-            return people.value(data)
+            return people.value(name)
         except UserInvalid as error:
             raise serializers.ValidationError(str(error), error.code) from None
 
@@ -112,9 +122,10 @@ class IdField(serializers.Field[int, Any, int, Any]):
     default_error_messages: ClassVar[dict[str, Any]] = {"invalid": _("Write an id as an integer.")}
 
     def to_internal_value(self, data: Any) -> int:
-        if isinstance(data, bool) or not isinstance(data, int) or not 0 <= data < 2**63:
+        id = whole(data)
+        if id is None or not 0 <= id < 2**63:
             self.fail("invalid")
-        return data
+        return id
 
     def to_representation(self, value: int) -> int:
         return value

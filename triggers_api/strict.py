@@ -17,7 +17,7 @@ from rest_framework import serializers
 from rest_framework.utils.field_mapping import ClassLookupDict
 
 from triggers_api import people
-from triggers_api.fields import DurationField, MomentField, TextField, UserField
+from triggers_api.fields import DurationField, MomentField, TextField, UserField, whole
 
 #: What the integer columns hold in PostgreSQL; other databases' bounds differ, and the API is one.
 BOUNDS: Final[dict[Any, tuple[int, int]]] = {
@@ -47,10 +47,10 @@ class IntegerField(serializers.IntegerField):
     default_error_messages: ClassVar[dict[str, Any]] = {"invalid": _("Write a whole number.")}
 
     def to_internal_value(self, data: Any) -> int:
-        # In JSON, 1.0 is a whole number too.
-        if isinstance(data, bool) or not (isinstance(data, int) or (isinstance(data, float) and data.is_integer())):
+        number = whole(data)
+        if number is None:
             self.fail("invalid")
-        return int(data)
+        return number
 
 
 class FloatField(serializers.FloatField):
@@ -118,12 +118,18 @@ class DateField(serializers.DateField):
 
 
 class TimeField(serializers.TimeField):
-    """A time of day as in ISO 8601, whatever the project's settings."""
+    """A time of day as in ISO 8601, whatever the project's settings. It has no offset: there is no place to keep it."""
 
     default_error_messages: ClassVar[dict[str, Any]] = {"invalid": _("Write a time of day as in 09:30:00.")}
+    pattern: ClassVar[str] = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options | {"format": "iso-8601", "input_formats": ["iso-8601"]})
+
+    def to_internal_value(self, value: Any) -> Any:
+        if not isinstance(value, str) or not re.fullmatch(self.pattern, value):
+            self.fail("invalid", format="hh:mm[:ss[.uuuuuu]]")
+        return super().to_internal_value(value)
 
 
 class UUIDField(serializers.UUIDField):
@@ -180,10 +186,11 @@ class ReferenceField(serializers.PrimaryKeyRelatedField[Any]):
         model = queryset.model
         is_number = isinstance(model._meta.pk, models.IntegerField)
         kind = model._meta.verbose_name
-        if isinstance(data, bool) or not isinstance(data, int if is_number else str):
+        key = whole(data) if is_number else data
+        if key is None or not isinstance(key, int if is_number else str):
             self.fail("incorrect_type", kind=kind)
         try:
-            return queryset.get(pk=data)
+            return queryset.get(pk=key)
         except model.DoesNotExist:
             self.fail("does_not_exist", kind=kind, pk_value=data)
         except (TypeError, ValueError, OverflowError, ValidationError):

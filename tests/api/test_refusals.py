@@ -39,6 +39,7 @@ NOT_A_USER = "Name a user by a string or an integer."
 NOT_A_MOMENT = "Write a date and time as in 2026-01-31T09:00:00Z."
 NO_OFFSET = "Add the offset from UTC, as in 2026-01-31T09:00:00Z."
 NOT_A_DURATION = "Write a duration in days, hours, minutes and seconds, as in P1DT2H30M."
+TOO_LONG = "The duration is longer than 292,000 years."
 TOO_FAR = "The delay leads beyond the last date there is."
 TOO_DEEP = "The body is nested deeper than 32 levels."
 NOT_FINITE = "The number is not finite or is too large."
@@ -233,7 +234,7 @@ HOSTILE: dict[str, tuple[bytes, dict[str, Any]]] = {
         for value, code, detail in (
             ('"anna"', "user_invalid", "'anna' cannot be the primary key of a user."),
             ('" 1"', "user_invalid", "' 1' cannot be the primary key of a user."),
-            ("1.0", "invalid", NOT_A_USER),
+            ("1.5", "invalid", NOT_A_USER),
             ("[1]", "invalid", NOT_A_USER),
             ("null", "null", NULL),
         )
@@ -331,7 +332,11 @@ HOSTILE: dict[str, tuple[bytes, dict[str, Any]]] = {
     # delay
     **{
         f"delay {value}": (text(delay=json.dumps(value)), invalid(("/delay", "invalid", NOT_A_DURATION)))
-        for value in ("", "60", "00:01:00", "1 day", "P1Y", f"P{'9' * 400}D", 60)
+        for value in ("", "60", "00:01:00", "1 day", "P1Y", 60)
+    },
+    **{
+        f"delay {what}": (text(delay=json.dumps(value)), invalid(("/delay", "too_long", TOO_LONG)))
+        for what, value in {"of many digits": f"P{'9' * 400}D", "beyond timedelta": "PT99999999999999H"}.items()
     },
     "a negative delay": (
         text(delay='"-PT1S"'),

@@ -20,11 +20,9 @@ _SAMPLES: Final[Mapping[str, str]] = {
     "date": "2026-01-31",
     "date-time": "2026-01-31T09:00:00Z",
     "decimal": "1",
-    "duration": "P1D",
     "email": "anna@example.com",
     "ipv4": "192.0.2.1",
     "ipv6": "2001:db8::1",
-    "time": "09:30:00",
     "uri": "https://example.com/",
     "uuid": "0193b3f0-0000-7000-8000-000000000000",
 }
@@ -69,8 +67,9 @@ def _value(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
     for key in ("const", "default"):
         if key in schema:
             return schema[key]
-    if "enum" in schema:
-        return schema["enum"][0]
+    for key in ("enum", "examples"):
+        if key in schema:
+            return schema[key][0]
     if "$ref" in schema:
         return _value(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
     for key in ("allOf", "oneOf", "anyOf"):

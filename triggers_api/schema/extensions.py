@@ -9,16 +9,21 @@ from django.db import models
 from drf_spectacular.extensions import OpenApiSerializerExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent, append_meta, is_jsonschema_compliant
+from rest_framework.utils.field_mapping import ClassLookupDict
 
 from triggers.models import Event
+from triggers.recording import MAX_KEY_LENGTH
 from triggers.registry import component_types, description, label
 from triggers_api import people
+from triggers_api.cloudevents import JSON_TYPE, NAME
 from triggers_api.queries import Parameters
 from triggers_api.schema.names import variant_name
+from triggers_api.strict import BOUNDS, TimeField
 
 _NUMBER: Final = "[0-9]+([.,][0-9]+)?"
-#: As django.utils.dateparse reads ISO 8601.
-DURATION: Final = f"^[-+]?P({_NUMBER}D)?(T({_NUMBER}H)?({_NUMBER}M)?({_NUMBER}S)?)?$"
+_DURATION: Final = f"P({_NUMBER}D)?(T({_NUMBER}H)?({_NUMBER}M)?({_NUMBER}S)?)?$"
+#: As django.utils.dateparse reads ISO 8601. The format “duration” is RFC 3339's, which has no fractions and no signs.
+DURATION: Final = f"^[-+]?{_DURATION}"
 #: What database keys are.
 BIG: Final = {"type": "integer", "format": "int64"}
 ANY_OBJECT: Final = {"type": "object", "additionalProperties": {}}
@@ -42,8 +47,10 @@ class UserExtension(OpenApiSerializerFieldExtension):
             text["format"] = "email"
         if field.max_length and "format" not in text:
             text["maxLength"] = field.max_length
-        is_number = isinstance(field, models.IntegerField) and not self.is_text
-        return {"oneOf": [text, dict(BIG)]} if is_number else text
+        if self.is_text or not isinstance(field, models.IntegerField):
+            return text
+        least, most = ClassLookupDict(BOUNDS)[field]
+        return {"oneOf": [text, BIG | {"minimum": least, "maximum": most}]}
 
     @property
     def is_text(self) -> bool:
@@ -76,6 +83,13 @@ class IdExtension(OpenApiSerializerFieldExtension):
         return BIG | {"minimum": 0, "maximum": 2**63 - 1}
 
 
+class KeyExtension(OpenApiSerializerFieldExtension):
+    target_class = "triggers_api.serializers.firing.KeyField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        return {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[ -~]+$"}
+
+
 class ContextExtension(OpenApiSerializerFieldExtension):
     target_class = "triggers_api.fields.ContextField"
 
@@ -101,6 +115,7 @@ class FireExtension(OpenApiSerializerExtension):
     def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> Any:
         schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         schema["properties"]["type"] = enumeration(auto_schema.registry, "EventTypeEnum", types_of(Event))
+        schema["properties"]["delay"]["pattern"] = f"^[+]?{_DURATION}"
         chosen: list[Any] = [{"oneOf": [{"required": [name]} for name in names]} for names in self.target.one_of]
         chosen += [{"not": {"required": list(names)}} for names in self.target.one_at_most]
         return schema | {"allOf": chosen}
@@ -114,10 +129,12 @@ class CloudEventExtension(OpenApiSerializerExtension):
     def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> Any:
         schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         schema["properties"]["specversion"]["enum"] = ["1.0"]
-        schema["properties"]["datacontenttype"]["pattern"] = "[/+][Jj][Ss][Oo][Nn] *(;.*)?$"
+        schema["properties"]["datacontenttype"]["pattern"] = f"^{JSON_TYPE}"
         schema["properties"]["type"] = enumeration(auto_schema.registry, "EventTypeEnum", types_of(Event))
         kinds = [{"type": type_} for type_ in ("string", "boolean", "integer")]
-        return schema | {"additionalProperties": append_meta({"oneOf": kinds}, {"nullable": True})}
+        others = append_meta({"oneOf": kinds}, {"nullable": True})
+        names = {"propertyNames": {"pattern": f"^{NAME}$"}} if is_jsonschema_compliant() else {}
+        return schema | names | {"additionalProperties": others}
 
 
 def types_of(*kinds: Any) -> list[str]:
@@ -145,8 +162,29 @@ class DurationExtension(OpenApiSerializerFieldExtension):
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
-        duration = {"type": "string", "format": "duration"}
-        return duration if direction == "response" else duration | {"pattern": DURATION}
+        return {"type": "string", "pattern": DURATION} | _example("P1D")
+
+
+def _example(value: str) -> dict[str, Any]:
+    return {"examples": [value]} if is_jsonschema_compliant() else {"example": value}
+
+
+class TimeExtension(OpenApiSerializerFieldExtension):
+    """The format “time” is RFC 3339's, which has an offset."""
+
+    target_class = "triggers_api.strict.TimeField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        return {"type": "string", "pattern": f"^{TimeField.pattern}$"} | _example("09:30:00")
+
+
+class IPAddressExtension(OpenApiSerializerFieldExtension):
+    target_class = "triggers_api.strict.IPAddressField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        versions = ("ipv4", "ipv6") if self.target.protocol == "both" else (self.target.protocol.lower(),)
+        kinds = [{"type": "string", "format": version} for version in versions]
+        return kinds[0] if len(kinds) == 1 else {"oneOf": kinds}
 
 
 class NumberExtension(OpenApiSerializerFieldExtension):

@@ -16,6 +16,7 @@ from drf_spectacular.plumbing import (
     append_meta,
     build_choice_field,
     get_doc,
+    is_jsonschema_compliant,
     safe_ref,
 )
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
@@ -32,6 +33,7 @@ from triggers_api.schema.tuning import OPERATIONS, tuned
 
 _BLANK: Final = {"type": "string", "maxLength": 0}
 _BIG: Final = (models.BigIntegerField, models.BigAutoField)
+_LISTS: Final = (serializers.ListSerializer, serializers.ListField, serializers.ManyRelatedField)
 
 
 class TriggersAutoSchema(AutoSchema):
@@ -110,8 +112,14 @@ class TriggersAutoSchema(AutoSchema):
     def _get_request_body(self, direction: Any = "request") -> Any:
         body = super()._get_request_body(direction)
         if body is not None:
-            body["required"] = True
+            body["required"] = self.method != "PATCH"  # without one it changes nothing
         return body
+
+    def _get_request_for_media_type(self, serializer: Any, direction: Any = "request") -> Any:
+        schema, is_required = super()._get_request_for_media_type(serializer, direction)
+        if isinstance(serializer, serializers.ListSerializer):
+            schema = schema | self._bounds(serializer)
+        return schema, is_required
 
     def _resolve_path_parameters(self, names: Any) -> Any:
         parameters: list[dict[str, Any]] = super()._resolve_path_parameters(names)
@@ -230,9 +238,10 @@ class TriggersAutoSchema(AutoSchema):
             return None
         if schema.get("type") == "integer" and isinstance(model_field(field), _BIG):
             schema["format"] = "int64"
-        most = getattr(field, "max_length", None)
-        if isinstance(field, serializers.ListSerializer) and most is not None:
-            schema["maxItems"] = most
+        if isinstance(field, _LISTS):
+            schema = schema | self._bounds(field)
+        if isinstance(field, serializers.JSONField) and is_jsonschema_compliant():
+            schema = self._anything(schema, field, direction)
         if direction == "request" and field.default in (list, dict) and "$ref" not in schema:
             schema["default"] = field.default()
         return schema
@@ -242,6 +251,22 @@ class TriggersAutoSchema(AutoSchema):
         if isinstance(model_field, _BIG):
             schema["format"] = "int64"
         return schema
+
+    @staticmethod
+    def _anything(schema: dict[str, Any], field: Any, direction: Any) -> dict[str, Any]:
+        """Whatever JSON there is; but null only where the field takes it."""
+        if schema.get("oneOf") == [{}, {"type": "null"}]:  # of which null is both
+            return {key: value for key, value in schema.items() if key != "oneOf"}
+        if direction == "request" and not field.allow_null and schema.keys().isdisjoint({"$ref", "oneOf", "type"}):
+            return schema | {"type": ["array", "boolean", "number", "object", "string"]}
+        return schema
+
+    @staticmethod
+    def _bounds(items: Any) -> dict[str, int]:
+        """How many there must and may be in the list."""
+        least, most = getattr(items, "min_length", None), getattr(items, "max_length", None)
+        bounds = {"minItems": least if items.allow_empty else max(1, least or 0), "maxItems": most}
+        return {name: bound for name, bound in bounds.items() if bound is not None}
 
     def _choice(self, field: Any, direction: Any) -> Any:
         """A component for the choices, called after the field whose they are."""

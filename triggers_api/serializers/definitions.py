@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NoReturn
 
 from django.utils.translation import gettext_lazy as _
 from polymorphic.models import PolymorphicModel
@@ -13,6 +13,7 @@ from triggers import engines
 from triggers.models import Action, Condition, Event, Trigger
 from triggers.registry import label
 from triggers_api.definitions import components_of, forget_components
+from triggers_api.fields import whole
 from triggers_api.serializers.polymorphic import PolymorphicSerializer, VariantSerializer
 from triggers_api.strict import ChoiceField, IntegerField
 
@@ -99,8 +100,8 @@ class ComponentList(serializers.ListSerializer[Any]):
     def run_child_validation(self, data: Any) -> VariantSerializer:
         if not isinstance(data, dict) or "id" not in data:
             return self.child.delegate(data)
-        id = data["id"] if type(data["id"]) is int else -1  # true is no id
-        if id not in self._components:
+        id = whole(data["id"])
+        if id is None or id not in self._components:
             self._refuse("component_unknown", data["id"])
         if id in self._taken:
             self._refuse("component_repeated", id)
@@ -116,7 +117,7 @@ class ComponentList(serializers.ListSerializer[Any]):
         for position, draft in enumerate(drafts):
             draft.save(trigger=trigger, **({"position": position} if is_ordered else {}))
 
-    def _refuse(self, code: str, id: Any) -> None:
+    def _refuse(self, code: str, id: Any) -> NoReturn:
         text = self.error_messages[code].format(kind=self.child.base._meta.verbose_name, id=id)
         raise serializers.ValidationError({"id": [serializers.ErrorDetail(text, code)]})
 

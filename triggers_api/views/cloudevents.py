@@ -61,7 +61,9 @@ class CloudEventsView(TriggersView):
             202,
             body={
                 StructuredParser.media_type: CloudEventSerializer,
-                BatchParser.media_type: CloudEventSerializer(many=True),
+                BatchParser.media_type: serializers.ListSerializer(
+                    child=CloudEventSerializer(), allow_empty=False, max_length=MAX_EVENTS
+                ),
                 DataParser.media_type: {"type": "object", "additionalProperties": {}},
             },
             takes=ATTRIBUTES,
