@@ -19,7 +19,7 @@ from triggers.expansion import expand
 from triggers.firing import fire
 from triggers.models import AudienceChunk, AwaitedType, Happening, Occurrence, Run, Step
 from triggers.running import Remaining, advance
-from triggers.testing import run_triggers
+from triggers.testing import assert_fired, run_triggers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -478,3 +478,4 @@ def test_a_journey_in_a_test_case_is_woken_by_run_triggers(ada, run_to_the_end):
         fire(TaskCompletedEvent, users=ada)
         run_triggers()
         assert effects() == {"effect": 1}
+        assert_fired(TaskCompletedEvent, user=ada, times=1)

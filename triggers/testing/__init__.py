@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from triggers import clock, engines, waking
 from triggers.audiences import user_key
@@ -153,7 +153,8 @@ def assert_ran(
 def _fired(event_type: type[Event] | str, user: Any, context: dict[str, Any] | None) -> list[Occurrence]:
     occurrences = Occurrence.objects.filter(type=label(find_event_type(event_type))).order_by("pk")
     if user is not None:
-        occurrences = occurrences.filter(runs__user=user_key(user)).distinct()
+        key = user_key(user)
+        occurrences = occurrences.filter(Q(runs__user=key) | Q(happenings__user=key)).distinct()
     return [occurrence for occurrence in occurrences if context in (None, decode(occurrence.context))]
 
 
