@@ -7,6 +7,7 @@ class ProbeConfig(AppConfig):
     verbose_name = "probe"
 
     def ready(self) -> None:
-        from tests.probe import seams
+        from tests.probe import builds, seams
 
         seams.install()
+        builds.install()

@@ -51,24 +51,22 @@ class ChunkAfterActivity(ChunkWorkflow):
 
 
 @workflow.defn(name=RUN)
-class RunAfterBoth(RunWorkflow):
-    """The others' changes as they should be made: for runs that begin from now on."""
+class RunAfterPatchedSleep(RunWorkflow):
+    """As the sleep should be added: for runs that begin from now on."""
 
     @workflow.run
     async def run(self, run: RunInput) -> None:
         if workflow.patched("sleep"):
             await _sleep()
-            await _do_something_first()
         await super().run(run)
 
 
 @workflow.defn(name=CHUNK)
-class ChunkAfterBoth(ChunkWorkflow):
+class ChunkAfterPatchedSleep(ChunkWorkflow):
     @workflow.run
     async def run(self, chunk: ChunkInput) -> None:
         if workflow.patched("sleep"):
             await _sleep()
-            await _do_something_first()
         await super().run(chunk)
 
 
@@ -84,5 +82,5 @@ class RunWithoutTimers(RunWorkflow):
 
 SLEEP: Sequence[type] = (RunAfterSleep, ChunkAfterSleep)
 ACTIVITY: Sequence[type] = (RunAfterActivity, ChunkAfterActivity)
-BOTH_PATCHED: Sequence[type] = (RunAfterBoth, ChunkAfterBoth)
+PATCHED_SLEEP: Sequence[type] = (RunAfterPatchedSleep, ChunkAfterPatchedSleep)
 WITHOUT_TIMERS: Sequence[type] = (RunWithoutTimers, ChunkWorkflow)

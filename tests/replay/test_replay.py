@@ -43,8 +43,8 @@ def test_timers_that_are_left_out_break_every_history_that_has_some() -> None:
     assert broken_by(changed.WITHOUT_TIMERS) == have_some - {"chunk_delayed"}
 
 
-def test_what_is_added_behind_a_patch_breaks_none() -> None:
-    assert broken_by(changed.BOTH_PATCHED) == set()
+def test_a_sleep_that_is_added_behind_a_patch_breaks_none() -> None:
+    assert broken_by(changed.PATCHED_SLEEP) == set()
 
 
 ALONE = """

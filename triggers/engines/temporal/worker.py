@@ -54,7 +54,7 @@ def run(given: Options, say: Callable[[str], object], when_ready: Callable[[], N
 
 
 async def _run(given: Options, say: Callable[[str], object], when_ready: Callable[[], None]) -> None:
-    client = await _connect()
+    client = await connect()
     with ThreadPoolExecutor(given.concurrency, thread_name_prefix="triggers-activity") as threads:
         worker = _worker(client, given, threads)
         stop = asyncio.create_task(_signalled(say))
@@ -128,7 +128,8 @@ def _sweep(closed: ClosedWorkflows) -> None:
         close_old_connections()
 
 
-async def _connect() -> Client:
+async def connect() -> Client:
+    """A client of the namespace, which is there. Raises WorkerRefused, which says what is amiss."""
     try:
         given = options()
     except Exception as error:
