@@ -18,7 +18,7 @@ from rest_framework.authtoken.models import Token
 
 from tests.acceptance.test_http_to_email import Caller
 from tests.app.models import Task
-from tests.servers.worker import StartWorker
+from tests.servers.worker import StartTemporalWorker, StartWorker, Worker
 from tests.waiting import wait_until
 from triggers.models import Run
 
@@ -95,7 +95,7 @@ def in_the_database(run_id: str) -> None:
     Run.objects.filter(pk=run_id).update(due_at=timezone.now(), next_handover_at=timezone.now())
 
 
-def the_task_is_completed_in_the_middle_of_the_wait(story: Story, start_worker: StartWorker) -> None:
+def the_task_is_completed_in_the_middle_of_the_wait(story: Story, start_worker: Callable[[], Worker]) -> None:
     worker = start_worker()
     waiting = story.waits()
     assert (waiting["status"], waiting["waiting_for"]["type"]) == ("waiting", "app.TaskCompletedEvent")
@@ -151,3 +151,10 @@ def test_a_task_that_is_completed_while_no_worker_lives_ends_its_journey(
 @pytest.mark.timeout(180)
 def test_a_task_that_is_forgotten_for_two_weeks_is_reminded_of_again(story: Story, start_worker: StartWorker) -> None:
     nothing_happens_in_two_weeks(story, start_worker, in_the_database)
+
+
+@pytest.mark.timeout(180)
+def test_the_same_on_temporal(
+    start_temporal_worker: StartTemporalWorker, live_server: LiveServer, tmp_path: Path
+) -> None:
+    the_task_is_completed_in_the_middle_of_the_wait(Story(live_server.url, tmp_path), start_temporal_worker)
