@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "triggers",
+    "triggers.contrib.journeys",
     "triggers_api",
     "triggers_api.keys",
     "triggers_api.service",
