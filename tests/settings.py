@@ -25,7 +25,7 @@ for _name, _text in os.environ.items():
         globals()[_name] = timedelta(seconds=float(_text))
     elif _name in ("TRIGGERS_MAX_LOSSES", "TRIGGERS_MAX_DEPTH", "TRIGGERS_CHUNK_SIZE"):
         globals()[_name] = int(_text)
-    elif _name == "TRIGGERS_USE_TEMPORAL":
-        TRIGGERS_USE_TEMPORAL = _text == "True"
+    elif _name in ("TRIGGERS_USE_TEMPORAL", "TEMPORAL_SEARCH_ATTRIBUTES"):
+        globals()[_name] = _text == "True"
     elif _name in ("TEMPORAL_HOST", "TEMPORAL_NAMESPACE", "TEMPORAL_TASK_QUEUE"):
         globals()[_name] = _text

@@ -104,6 +104,11 @@ def temporal_namespace() -> str | None:
     return getattr(settings, "TEMPORAL_NAMESPACE", None)
 
 
+def temporal_search_attributes() -> bool:
+    """Whether workflows carry the search attributes ``TriggersTrigger`` and ``TriggersUser``."""
+    return bool(getattr(settings, "TEMPORAL_SEARCH_ATTRIBUTES", False))
+
+
 def temporal_task_queue() -> str:
     """The task queue that Temporal workers take their work from."""
     task_queue: str = getattr(settings, "TEMPORAL_TASK_QUEUE", "triggers")

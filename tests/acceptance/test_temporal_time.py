@@ -92,3 +92,22 @@ def test_a_long_history_is_cut_and_the_run_goes_on(
     id = workflow_id(run.pk, run.generation)
     wait_until(lambda: forgetful.describe(id)["status"] == "COMPLETED")
     assert forgetful.history(id)[0]["workflowExecutionStartedEventAttributes"]["continuedExecutionRunId"]
+
+
+def test_a_run_is_found_by_its_trigger_and_user(tmp_path: Path, settings: Settings, transactional_db: None) -> None:
+    server = Temporal(tmp_path)
+    server.start()
+    try:
+        point_this_process_at_temporal(server, settings)
+        settings.TEMPORAL_SEARCH_ATTRIBUTES = True
+        attributes = ("--name", "TriggersTrigger", "--type", "Keyword", "--name", "TriggersUser", "--type", "Keyword")
+        assert server.command("operator", "search-attribute", "create", *attributes).returncode == 0
+        a_trigger(RecordEffectAction(), name="Well done")
+        ada, bob = people(2)
+        run = fire(ProbeEvent, users=ada).runs.get()
+        fire(ProbeEvent, users=bob)
+        query = f"TriggersTrigger = 'Well done' AND TriggersUser = '{ada.pk}'"
+        found = wait_until(lambda: server.find(query))
+        assert found == [workflow_id(run.pk, run.generation)]
+    finally:
+        server.stop()

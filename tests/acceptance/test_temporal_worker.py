@@ -79,6 +79,17 @@ def test_a_profile_that_is_not_there(refusal: Refusal) -> None:
     assert "production" in said
 
 
+def test_search_attributes_that_the_namespace_does_not_have(
+    refusal: Refusal, temporal: Temporal, settings: Settings
+) -> None:
+    settings.TEMPORAL_SEARCH_ATTRIBUTES = True
+    assert refusal() == (
+        "CommandError: The namespace “triggers” has no search attribute TriggersTrigger and no TriggersUser. Make it "
+        "(temporal operator search-attribute create --namespace triggers --name TriggersTrigger --type Keyword --name "
+        "TriggersUser --type Keyword), or set TEMPORAL_SEARCH_ATTRIBUTES = False."
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -74,6 +74,11 @@ class Temporal:
             "pendingActivities": told.get("pendingActivities", []),
         }
 
+    def find(self, query: str) -> list[str]:
+        """The ids of the workflows that the query is true of."""
+        answer = self.command("workflow", "list", "--query", query, "--output", "json")
+        return [found["execution"]["workflowId"] for found in json.loads(answer.stdout or "[]")]
+
     def history(self, workflow_id: str) -> list[dict[str, Any]]:
         """The events of the workflow's latest execution."""
         answer = self.command("workflow", "show", "--workflow-id", workflow_id, "--output", "json")

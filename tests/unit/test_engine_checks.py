@@ -41,6 +41,7 @@ def test_settings_that_make_sense(settings, use_temporal):
         ("TEMPORAL_HOST", None, "triggers.E004", "TEMPORAL_HOST = 'localhost:7233'"),
         ("TEMPORAL_NAMESPACE", "", "triggers.E004", "TEMPORAL_NAMESPACE = 'triggers'"),
         ("TEMPORAL_TASK_QUEUE", " ", "triggers.E004", "TEMPORAL_TASK_QUEUE = 'triggers'"),
+        ("TEMPORAL_SEARCH_ATTRIBUTES", "yes", "triggers.E004", "TEMPORAL_SEARCH_ATTRIBUTES = False"),
         ("TEMPORAL_TASKQUEUE", "shop", "triggers.W002", "Did you mean TEMPORAL_TASK_QUEUE?"),
         ("CELERY_TASK_ALWAYS_EAGER", True, "triggers.W010", "TRIGGERS_USE_TEMPORAL = False"),
     ],

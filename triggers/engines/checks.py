@@ -17,10 +17,11 @@ from triggers.loading import rows
 from triggers.models import Trigger
 
 _HOST: Final = re.compile(r"[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
-_EXAMPLES: Final = {
+_EXAMPLES: Final[dict[str, str | bool]] = {
     "TEMPORAL_HOST": "localhost:7233",
     "TEMPORAL_NAMESPACE": "triggers",
     "TEMPORAL_TASK_QUEUE": "triggers",
+    "TEMPORAL_SEARCH_ATTRIBUTES": False,
 }
 
 
@@ -62,10 +63,11 @@ def _temporal_settings() -> Iterator[checks.CheckMessage]:
                 yield checks.Warning(f"There is no setting {name}.", hint=f"Did you mean {close}?", id="triggers.W002")
     for name, example in _EXAMPLES.items():
         value = getattr(settings, name, example)
-        if not isinstance(value, str) or not value.strip():
+        if type(value) is not type(example) or (isinstance(value, str) and not value.strip()):
+            kind = "text" if isinstance(example, str) else "bool"
             hint = f"Write {name} = {example!r}."
-            yield checks.Error(f"{name} must be a text, not {value!r}.", hint=hint, id="triggers.E004")
-        elif name == "TEMPORAL_HOST" and not _HOST.fullmatch(value):
+            yield checks.Error(f"{name} must be a {kind}, not {value!r}.", hint=hint, id="triggers.E004")
+        elif name == "TEMPORAL_HOST" and not _HOST.fullmatch(str(value)):
             yield checks.Error(
                 f"TEMPORAL_HOST must be a host and a port, not {value!r}.",
                 hint='Write TEMPORAL_HOST = "localhost:7233". For TLS set TEMPORAL_TLS in the environment.',

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import ctypes
+import logging
 import os
 import re
 import threading
@@ -16,12 +17,15 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RetryConfig, RPCError, RPCStatusCode
 
 from triggers import conf
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -97,6 +101,20 @@ class Connection:
 def connection() -> Connection:
     """The connection of this process."""
     return _connections[-1]
+
+
+def is_reachable() -> bool:
+    """Whether the server answers."""
+
+    async def ask(client: Client) -> None:
+        await client.workflow_service.get_system_info(GetSystemInfoRequest())
+
+    try:
+        connection().call(ask, 2.0)
+    except Exception as error:
+        logger.warning("Temporal cannot be reached (%s)", status_of(error).name)
+        return False
+    return True
 
 
 def forget() -> None:

@@ -15,7 +15,13 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -47,6 +53,10 @@ MANY: Final = 100
 
 _RPC_TIMEOUT: Final = timedelta(seconds=1.5)
 _AT_ONCE: Final = 16
+
+#: Search attributes, which the namespace has to be given once.
+TRIGGER: Final = SearchAttributeKey.for_keyword("TriggersTrigger")
+USER: Final = SearchAttributeKey.for_keyword("TriggersUser")
 
 _Message = Callable[[Client], Awaitable[Any]]
 
@@ -136,6 +146,15 @@ def _runs(run_ids: Sequence[UUID]) -> list[Run]:
     return list(runs.only("generation", "occurrence_id", "trigger_name", "user_id"))
 
 
+def search_attributes(run: Run) -> TypedSearchAttributes:
+    """What people find the run's workflow by, where the namespace has been given the attributes."""
+    if not conf.temporal_search_attributes():
+        return TypedSearchAttributes.empty
+    return TypedSearchAttributes(
+        [SearchAttributePair(TRIGGER, run.trigger_name), SearchAttributePair(USER, str(run.user_id))]
+    )
+
+
 async def _send(client: Client, messages: Sequence[_Message]) -> None:
     slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -159,8 +178,10 @@ def _run_message(run: Run, due_at: datetime | None, closed: list[Run]) -> _Messa
                 # One that runs already may be waiting for something else.
                 start_signal=WAKE,
                 start_signal_args=[due_at],
-                memo={"trigger": run.trigger_name, "user": str(run.user_id), "occurrence": str(run.occurrence_id)},
+                # For people who look at the workflow in Temporal.
                 static_summary=f"{run.trigger_name} · {run.user_id}",
+                memo={"trigger": run.trigger_name, "user": str(run.user_id), "occurrence": str(run.occurrence_id)},
+                search_attributes=search_attributes(run),
                 rpc_timeout=_RPC_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:

@@ -11,18 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from django.db import close_old_connections
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.service import RPCStatusCode
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from triggers import conf, sweeping
 from triggers.engines.temporal import activities, workflows
-from triggers.engines.temporal.client import options, status_of
+from triggers.engines.temporal.client import is_reachable, options, status_of
 from triggers.engines.temporal.closing import ClosedWorkflows
-from triggers.engines.temporal.engine import TemporalEngine
+from triggers.engines.temporal.engine import TRIGGER, USER, TemporalEngine
 from triggers.exceptions import TriggersError
 
 logger = logging.getLogger(__name__)
@@ -120,8 +121,10 @@ async def _sweep_until(stop: asyncio.Task[None]) -> None:
 def _sweep(closed: ClosedWorkflows) -> None:
     close_old_connections()
     try:
-        closed.look()
-        sweeping.sweep(TemporalEngine.name)
+        # What is handed over to nobody would only be handed over later the next time.
+        if is_reachable():
+            closed.look()
+            sweeping.sweep(TemporalEngine.name)
     except Exception:
         logger.exception("The sweep failed; the next one does its work")
     finally:
@@ -139,7 +142,26 @@ async def connect() -> Client:
         await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
     except Exception as error:
         raise WorkerRefused(_explanation(error, given["target_host"], given["namespace"])) from error
+    if conf.temporal_search_attributes():
+        await _require_search_attributes(client)
     return client
+
+
+async def _require_search_attributes(client: Client) -> None:
+    request = ListSearchAttributesRequest(namespace=client.namespace)
+    try:
+        known = (await client.operator_service.list_search_attributes(request)).custom_attributes
+    except RPCError as error:
+        logger.warning("Temporal does not say which search attributes there are (%s)", error.status.name)
+        return
+    missing = [key.name for key in (TRIGGER, USER) if key.name not in known]
+    if missing:
+        names = " ".join(f"--name {name} --type Keyword" for name in missing)
+        raise WorkerRefused(
+            f"The namespace “{client.namespace}” has no search attribute {' and no '.join(missing)}. Make it (temporal "
+            f"operator search-attribute create --namespace {client.namespace} {names}), or set "
+            "TEMPORAL_SEARCH_ATTRIBUTES = False."
+        )
 
 
 def _explanation(error: Exception, host: str, namespace: str) -> str:
