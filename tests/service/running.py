@@ -105,6 +105,9 @@ class Triggers:
         (run,) = answer.json["runs"]
         return str(run["id"])
 
+    def ready(self) -> Answer:
+        return send(f"{self.api}/health/ready/")
+
     def run(self, run_id: str) -> Any:
         answer = send(f"{self.api}/runs/{run_id}/", headers=self.headers)
         assert answer.status == 200, answer.body

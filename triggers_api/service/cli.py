@@ -27,7 +27,7 @@ from triggers_api.service.refusal import Refused
 NEEDED: Final = ("environ", "gunicorn", "rest_framework", "whitenoise")
 # -P: a file in the current folder that has the name of a module is not taken for it.
 _PYTHON: Final = (sys.executable, "-P", "-m")
-_WORKER: Final = (
+_CELERY_WORKER: Final = (
     *_PYTHON,
     "celery",
     "--quiet",
@@ -39,6 +39,7 @@ _WORKER: Final = (
     "--without-mingle",
     "--without-heartbeat",
 )
+_TEMPORAL_WORKER: Final = (*_PYTHON, "triggers_api.service.temporal")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -68,6 +69,7 @@ def serve(options: Namespace) -> None:
     from django.core.management import call_command
     from django.db import connections
 
+    from triggers import engines
     from triggers_api.service import greeting, recovery
     from triggers_api.service.demo.seed import seed
     from triggers_api.service.settings import DATA, HAS_OWN_DATABASE
@@ -83,7 +85,7 @@ def serve(options: Namespace) -> None:
     connections.close_all()
     children = [
         Child("web server", _web(listener), [lock, listener.fileno()]),
-        Child("worker", _WORKER, [lock]),
+        Child("worker", _worker(engines.default_name()), [lock]),
     ]
     Supervisor(children).run(when_ready=lambda: say(text), when_stopping=listener.close)
 
@@ -106,8 +108,11 @@ def worker(options: Namespace) -> None:
     _set_up_django()
     _require_migrations()
     os.set_inheritable(lock, True)
+    from triggers import engines
+
+    command = _worker(options.engine or engines.default_name())
     print("Starting the worker. Ctrl-C stops it.", flush=True)
-    os.execv(sys.executable, _WORKER)  # noqa: S606 - no shell is wanted
+    os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
 
 
 def migrate(_options: Namespace) -> None:
@@ -137,6 +142,10 @@ def _parser() -> ArgumentParser:
         if command in (serve, web):
             part.add_argument("--host", default="127.0.0.1", help="the address to listen on (%(default)s)")
             part.add_argument("--port", type=int, default=8000, help="the port to listen on (%(default)s)")
+        if command is worker:
+            part.add_argument(
+                "--engine", choices=["celery", "temporal"], help="whose runs to perform (those of the default engine)"
+            )
         if command is manage:
             part.add_argument("arguments", nargs=REMAINDER)
     return parser
@@ -157,6 +166,14 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _web(listener: socket.socket) -> list[str]:
     return [*_PYTHON, "gunicorn", "--config=python:triggers_api.service.gunicorn", f"--bind=fd://{listener.fileno()}"]
+
+
+def _worker(engine: str) -> Sequence[str]:
+    if engine == "celery":
+        return _CELERY_WORKER
+    if not find_spec("temporalio"):
+        raise Refused("Temporal's client is not installed: pip install 'dj-triggers[service,temporal]'")
+    return _TEMPORAL_WORKER
 
 
 def _set_up_django() -> None:

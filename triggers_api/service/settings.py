@@ -155,10 +155,20 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
     CELERY_WORKER_PREFETCH_MULTIPLIER = 16
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
+
+TRIGGERS_USE_TEMPORAL = env.bool("TRIGGERS_USE_TEMPORAL", default=False)
+# What is not set is left to the SDK's own environment, and then to the library's defaults.
+for _name in ("TEMPORAL_HOST", "TEMPORAL_NAMESPACE", "TEMPORAL_TASK_QUEUE"):
+    if env.str(_name, default=""):
+        globals()[_name] = env.str(_name)
+TEMPORAL_SEARCH_ATTRIBUTES = env.bool("TEMPORAL_SEARCH_ATTRIBUTES", default=False)
+
 try:
-    CELERY_WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=2)
+    # Processes for Celery, threads for Temporal.
+    WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=10 if TRIGGERS_USE_TEMPORAL else 2)
 except ValueError:
     raise ImproperlyConfigured("WORKER_CONCURRENCY must be a number.") from None
+CELERY_WORKER_CONCURRENCY = WORKER_CONCURRENCY
 CELERY_WORKER_REDIRECT_STDOUTS = False
 
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="triggers@localhost")
