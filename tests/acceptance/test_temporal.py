@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -21,6 +22,7 @@ from tests.probe.models import (
     Effect,
     FlakyAction,
     GateAction,
+    HangingAction,
     ProbeEvent,
     RaisingAction,
     RecordEffectAction,
@@ -169,16 +171,19 @@ def wait_for_runs_left(number: int) -> None:
     wait_until(lambda: Run.objects.open().count() <= number, timeout=60, message=explain)
 
 
-@pytest.mark.parametrize("named", [True, False], ids=["named", "all"])
+@pytest.mark.parametrize("audience", ["named", "queried", "all"])
 def test_an_audience_is_served_once_though_the_worker_is_killed(
-    named: bool, limited_trigger: Trigger, start_temporal_worker: StartTemporalWorker
+    audience: str, limited_trigger: Trigger, start_temporal_worker: StartTemporalWorker
 ) -> None:
     users = people(300)
     worker = start_temporal_worker()
-    if named:
-        fire(ProbeEvent, users=users)
-    else:
-        fire(ProbeEvent, audience="all")
+    match audience:
+        case "named":
+            fire(ProbeEvent, users=users)
+        case "queried":
+            fire(ProbeEvent, users=User.objects.all())
+        case "all":
+            fire(ProbeEvent, audience="all")
     wait_until(lambda: Run.objects.exists())
     for left in (250, 120):
         wait_for_runs_left(left)
@@ -295,3 +300,85 @@ def test_a_worker_that_is_told_to_stop_finishes_its_step_and_another_goes_on(
     wait_for_runs(10)
     assert outcomes() == {"succeeded": 10}, explain()
     assert repeated_effects() == []
+
+
+def test_a_worker_at_a_long_action_gives_signs_of_life(
+    start_temporal_worker: StartTemporalWorker, temporal: Temporal, tmp_path: Path
+) -> None:
+    a_trigger(GateAction(path=str(tmp_path / "gate")))
+    start_temporal_worker()
+    run = fire(ProbeEvent, users=people(1)).runs.get()
+
+    def last_sign() -> str:
+        pending = temporal.describe(workflow_id(run)).get("pendingActivities", [])
+        return str(pending[0].get("lastHeartbeatTime", "")) if pending else ""
+
+    first = wait_until(last_sign)
+    wait_until(lambda: last_sign() > first)
+    (tmp_path / "gate").touch()
+    wait_for_runs(1)
+    assert outcomes() == {"succeeded": 1}, explain()
+
+
+@pytest.mark.postgresql  # on SQLite its transaction keeps everybody waiting
+def test_an_action_that_never_returns_is_given_up(
+    start_temporal_worker: StartTemporalWorker, settings: Settings
+) -> None:
+    settings.TRIGGERS_MAX_LOSSES = 2
+    a_trigger(HangingAction(victim="person0"))
+    start_temporal_worker()
+    fire(ProbeEvent, users=people(2))
+    wait_for_runs(2, timeout=120)
+    assert outcomes() == {"failed worker_lost": 1, "succeeded": 1}, explain()
+
+
+def test_a_run_whose_workflow_was_forgotten_gets_another(
+    start_temporal_worker: StartTemporalWorker, temporal: Temporal
+) -> None:
+    a_trigger(WaitAction(seconds=3), RecordEffectAction())
+    start_temporal_worker()
+    run = fire(ProbeEvent, users=people(1)).runs.get()
+    wait_for_status(run, "waiting")
+    assert temporal.command("workflow", "delete", "--yes", "--workflow-id", workflow_id(run)).returncode == 0
+    wait_until(lambda: temporal.describe(workflow_id(run)) == {})
+    wait_for_runs(1)
+    assert outcomes() == {"succeeded": 1}, explain()
+    assert effects() == {"effect": 1}
+
+
+def test_a_run_that_the_database_knows_as_open_again_gets_another_workflow(
+    start_temporal_worker: StartTemporalWorker, temporal: Temporal
+) -> None:
+    a_trigger(RecordEffectAction())
+    start_temporal_worker()
+    run = fire(ProbeEvent, users=people(1)).runs.get()
+    wait_for_runs(1)
+    wait_until(lambda: status_of(temporal, run) == "COMPLETED")
+    # As a backup of the database has it.
+    run.steps.all().delete()
+    run.save()
+    Run.objects.update(next_handover_at=timezone.now())
+    wait_until(lambda: Run.objects.get().generation == 2, message=explain)
+    wait_for_runs(1)
+    assert outcomes() == {"succeeded": 1}, explain()
+
+
+def test_a_context_larger_than_what_temporal_takes(start_temporal_worker: StartTemporalWorker) -> None:
+    a_trigger(RecordEffectAction())
+    start_temporal_worker()
+    fire(ProbeEvent, users=people(1), context={"text": "x" * 5_000_000})
+    wait_for_runs(1)
+    assert outcomes() == {"succeeded": 1}, explain()
+
+
+def test_a_trigger_that_names_temporal_where_celery_is_the_default(
+    start_temporal_worker: StartTemporalWorker, settings: Settings
+) -> None:
+    a_trigger(RecordEffectAction(label="by temporal"), name="by temporal")
+    Trigger.objects.update(engine="temporal")
+    a_trigger(RecordEffectAction(label="by celery"), name="by celery")
+    settings.TRIGGERS_USE_TEMPORAL = False
+    start_temporal_worker()
+    fire(ProbeEvent, users=people(1))
+    wait_until(lambda: effects() == {"by temporal": 1})
+    assert set(Run.objects.values_list("engine", "status")) == {("temporal", "succeeded"), ("celery", "pending")}

@@ -191,6 +191,14 @@ def test_settings_win_over_the_environment(settings, monkeypatch):
     )
 
 
+def test_a_client_certificate_is_taken_from_the_environment(monkeypatch, tmp_path):
+    for name in ("CERT", "KEY"):
+        (tmp_path / name).write_text(name)
+        monkeypatch.setenv(f"TEMPORAL_TLS_CLIENT_{name}_PATH", str(tmp_path / name))
+    tls = client.options()["tls"]
+    assert (tls.client_cert, tls.client_private_key) == (b"CERT", b"KEY")
+
+
 def test_without_either_it_is_a_server_on_this_machine(monkeypatch):
     for name in ("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_CONFIG_FILE", "TEMPORAL_PROFILE"):
         monkeypatch.delenv(name, raising=False)

@@ -90,6 +90,8 @@ def _worker(client: Client, given: Options, threads: ThreadPoolExecutor) -> Work
         max_concurrent_activities=given.concurrency,
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
         interceptors=[activities.Surroundings()],
+        # Held back for longer, a sign of life may come too late on a busy machine.
+        max_heartbeat_throttle_interval=workflows.HEARTBEAT / 3,
         graceful_shutdown_timeout=conf.lease(),
         deployment_config=deployment,
     )
