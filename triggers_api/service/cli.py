@@ -168,12 +168,12 @@ def _web(listener: socket.socket) -> list[str]:
     return [*_PYTHON, "gunicorn", "--config=python:triggers_api.service.gunicorn", f"--bind=fd://{listener.fileno()}"]
 
 
-def _worker(engine: str) -> Sequence[str]:
+def _worker(engine: str) -> list[str]:
     if engine == "celery":
-        return _CELERY_WORKER
+        return [*_CELERY_WORKER]
     if not find_spec("temporalio"):
         raise Refused("Temporal's client is not installed: pip install 'dj-triggers[service,temporal]'")
-    return _TEMPORAL_WORKER
+    return [*_TEMPORAL_WORKER]
 
 
 def _set_up_django() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import django
-from django.conf import settings
 
 from triggers_api.service import lifeline
 
@@ -16,8 +15,9 @@ def main() -> None:
     django.setup()
     from triggers import conf
     from triggers.engines.temporal import worker
+    from triggers_api.service.settings import WORKER_CONCURRENCY
 
-    options = worker.Options(conf.temporal_task_queue(), settings.WORKER_CONCURRENCY)
+    options = worker.Options(conf.temporal_task_queue(), WORKER_CONCURRENCY)
     try:
         worker.run(options, say=lambda text: print(text, flush=True), when_ready=lifeline.say_ready)
     except worker.WorkerRefused as refusal:

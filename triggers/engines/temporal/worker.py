@@ -24,6 +24,7 @@ from triggers.engines.temporal import activities, workflows
 from triggers.engines.temporal.client import is_reachable, options, status_of
 from triggers.engines.temporal.closing import ClosedWorkflows
 from triggers.engines.temporal.engine import TRIGGER, USER, TemporalEngine
+from triggers.engines.temporal.workflows import HEARTBEAT
 from triggers.exceptions import TriggersError
 
 logger = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ def _worker(client: Client, given: Options, threads: ThreadPoolExecutor) -> Work
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
         interceptors=[activities.Surroundings()],
         # Held back for longer, a sign of life may come too late on a busy machine.
-        max_heartbeat_throttle_interval=workflows.HEARTBEAT / 3,
+        max_heartbeat_throttle_interval=HEARTBEAT / 3,
         graceful_shutdown_timeout=conf.lease(),
         deployment_config=deployment,
     )
