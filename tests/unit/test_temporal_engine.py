@@ -1,19 +1,23 @@
 import asyncio
+import json
 import os
 import subprocess
 import sys
 import time
+from base64 import b64decode
 
 import pytest
 
 from tests.acceptance.scenario import a_trigger, people
 from tests.probe.models import ProbeEvent, RecordEffectAction
 from tests.servers.worker import ROOT, environment
+from tests.waiting import wait_until
 from triggers import afire, fire
+from triggers.conf import temporal_task_queue
 from triggers.engines.temporal import client
 from triggers.engines.temporal.client import Connection
 from triggers.engines.temporal.engine import TemporalEngine
-from triggers.engines.temporal.workflows import workflow_id
+from triggers.engines.temporal.workflows import CHUNK, workflow_id
 from triggers.ids import uuid7
 from triggers.models import Run
 from triggers.testing import without_broker
@@ -103,6 +107,18 @@ class TestStarting:
             "EXECUTION_SIGNALED",
             "EXECUTION_SIGNALED",
         ]
+
+    def test_runs_that_have_waited_are_left_to_their_workflows_and_others_go_together(self, temporal, runs):
+        waiting, *others = runs
+        Run.objects.filter(pk=waiting.pk).update(status="waiting")
+        TemporalEngine().start([run.pk for run in runs])
+        assert is_handed_over(temporal, waiting)
+        assert [temporal.describe(workflow_id(run.pk, 1)) for run in others] == [{}, {}]
+        queue = f"TaskQueue = '{temporal_task_queue()}'"
+        (chunk,) = wait_until(lambda: temporal.find(f"WorkflowType = '{CHUNK}' AND {queue}"))
+        (started, *_) = temporal.history(chunk)
+        (given,) = started["workflowExecutionStartedEventAttributes"]["input"]["payloads"]
+        assert json.loads(b64decode(given["data"]))["ids"] == [str(run.pk) for run in others]
 
     def test_a_run_that_is_gone_starts_nothing(self, temporal):
         TemporalEngine().start([uuid7()])
