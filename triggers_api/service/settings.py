@@ -157,10 +157,12 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 
 TRIGGERS_USE_TEMPORAL = env.bool("TRIGGERS_USE_TEMPORAL", default=False)
-# What is not set is left to the SDK's own environment, and then to the library's defaults.
-for _name in ("TEMPORAL_HOST", "TEMPORAL_NAMESPACE", "TEMPORAL_TASK_QUEUE"):
-    if env.str(_name, default=""):
-        globals()[_name] = env.str(_name)
+# What is not set is left to the environment of Temporal's own client, and then to the library's defaults.
+if _host := env.str("TEMPORAL_HOST", default=""):
+    TEMPORAL_HOST = _host
+if _namespace := env.str("TEMPORAL_NAMESPACE", default=""):
+    TEMPORAL_NAMESPACE = _namespace
+TEMPORAL_TASK_QUEUE = env.str("TEMPORAL_TASK_QUEUE", default="triggers")
 TEMPORAL_SEARCH_ATTRIBUTES = env.bool("TEMPORAL_SEARCH_ATTRIBUTES", default=False)
 
 try:
