@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import pytest
@@ -16,10 +16,12 @@ from pytest_django import Settings
 
 from tests.plugin import FOLDER, POSTGRESQL
 from tests.servers.brokers import Broker, FilesystemBroker, point_this_process_at
+from tests.servers.engines import EngineAtWork
 from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis import Redis
 from tests.servers.temporal import NAMESPACE, Temporal
 from tests.servers.worker import (
+    StartCeleryWorker,
     StartTemporalWorker,
     StartWorker,
     Worker,
@@ -29,6 +31,8 @@ from tests.servers.worker import (
 )
 from triggers import engines
 from triggers.engines.temporal import client
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @pytest.fixture(scope="session")
@@ -109,24 +113,22 @@ def quick(settings: Settings) -> None:
 
 
 @pytest.fixture
-def start_worker(quick: None, broker: Broker, transactional_db: None, tmp_path: Path) -> Iterator[StartWorker]:
-    """Starts workers on the test's database and broker, with the settings as they are at that time."""
+def engine(request: pytest.FixtureRequest, broker: Broker) -> EngineAtWork:
+    """
+    The default engine: Celery with a pool of processes, unless the test names others:
+    ``parametrize("engine", ["celery", "celery-threads", "temporal"], indirect=True)``.
+    """
+    name, _, pool = getattr(request, "param", "celery").partition("-")
+    if name == "temporal":
+        return EngineAtWork(name, request.getfixturevalue("temporal"))
+    return EngineAtWork(name, broker, pool or "prefork")
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[list[Worker]]:
+    """Workers that are killed at the end of the test."""
     workers: list[Worker] = []
-
-    def start_worker(
-        *, pool: str = "prefork", concurrency: int = 2, env: Mapping[str, str] = MappingProxyType({})
-    ) -> Worker:
-        worker = celery_worker(
-            log=tmp_path / f"worker{len(workers) + 1}.log",
-            env={**environment(broker.url, tmp_path), **env},
-            pool=pool,
-            concurrency=concurrency,
-        )
-        workers.append(worker)
-        worker.start()
-        return worker
-
-    yield start_worker
+    yield workers
     for worker in workers:
         worker.kill()
         # Seen only when the test has failed, as everything captured.
@@ -134,8 +136,52 @@ def start_worker(quick: None, broker: Broker, transactional_db: None, tmp_path: 
 
 
 @pytest.fixture
+def start_celery_worker(
+    quick: None, broker: Broker, transactional_db: None, tmp_path: Path, started: list[Worker]
+) -> StartCeleryWorker:
+    """Starts Celery workers on the test's database and broker, with the settings as they are at that time."""
+
+    def start_celery_worker(*, pool: str = "prefork", concurrency: int = 2, env: Mapping[str, str] = NOTHING) -> Worker:
+        worker = celery_worker(
+            log=tmp_path / f"worker{len(started) + 1}.log",
+            env={**environment(broker.url, tmp_path), **env},
+            pool=pool,
+            concurrency=concurrency,
+        )
+        started.append(worker)
+        worker.start()
+        return worker
+
+    return start_celery_worker
+
+
+@pytest.fixture
+def start_worker(engine: EngineAtWork, transactional_db: None, request: pytest.FixtureRequest) -> StartWorker:
+    """Starts workers of the test's engine, with the settings as they are at that time."""
+    if engine.name == "temporal":
+        return _starts_temporal(request.getfixturevalue("start_temporal_worker"))
+    return _starts_celery(request.getfixturevalue("start_celery_worker"), engine.pool)
+
+
+def _starts_celery(start: StartCeleryWorker, pool: str) -> StartWorker:
+    def start_worker(*, concurrency: int = 2, env: Mapping[str, str] = NOTHING, undying: bool = False) -> Worker:
+        assert not undying or pool == "prefork", "only this pool replaces its processes"
+        return start(pool=pool, concurrency=concurrency, env=env)
+
+    return start_worker
+
+
+def _starts_temporal(start: StartTemporalWorker) -> StartWorker:
+    def start_worker(*, concurrency: int = 2, env: Mapping[str, str] = NOTHING, undying: bool = False) -> Worker:
+        command = "undying_worker" if undying else "temporal_worker"
+        return start("--concurrency", str(concurrency), env=env, command=command)
+
+    return start_worker
+
+
+@pytest.fixture
 def worker(start_worker: StartWorker) -> Worker:
-    """A worker with two processes."""
+    """A worker that does two things at a time."""
     return start_worker()
 
 
@@ -168,22 +214,21 @@ def point_this_process_at_temporal(server: Temporal, settings: Settings) -> None
 
 @pytest.fixture
 def start_temporal_worker(
-    quick: None, temporal: Temporal, transactional_db: None, tmp_path: Path
-) -> Iterator[StartTemporalWorker]:
+    quick: None, temporal: Temporal, transactional_db: None, tmp_path: Path, started: list[Worker]
+) -> StartTemporalWorker:
     """Starts Temporal workers on the test's database and task queue, with the settings as they are at that time."""
-    workers: list[Worker] = []
 
-    def start_temporal_worker(*options: str, env: Mapping[str, str] = MappingProxyType({})) -> Worker:
+    def start_temporal_worker(
+        *options: str, env: Mapping[str, str] = NOTHING, command: str = "temporal_worker"
+    ) -> Worker:
         worker = temporal_worker(
             *options,
-            log=tmp_path / f"temporal-worker{len(workers) + 1}.log",
-            env={**environment(os.environ["CELERY_BROKER_URL"], tmp_path), **env},
+            command=command,
+            log=tmp_path / f"temporal-worker{len(started) + 1}.log",
+            env={**environment(os.environ["CELERY_BROKER_URL"], tmp_path), "PROBE_HEARTBEAT": "3", **env},
         )
-        workers.append(worker)
+        started.append(worker)
         worker.start()
         return worker
 
-    yield start_temporal_worker
-    for worker in workers:
-        worker.kill()
-        print(f"--- {worker.log.name}\n{worker.output()}")
+    return start_temporal_worker

@@ -4,12 +4,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from django.contrib.auth.models import User
 from django.db.models import Count
 
 from tests.probe.models import Effect, ProbeEvent
 from tests.waiting import wait_until
 from triggers.models import Action, Activity, Condition, Event, Run, Trigger
+
+#: Temporal, where its workers meet the database as Celery's do: SQLite adds nothing to what was seen on PostgreSQL.
+TEMPORAL_ON_POSTGRESQL = pytest.param("temporal", marks=pytest.mark.postgresql)
+
+on_both_engines = pytest.mark.parametrize("engine", ["celery", "temporal"], indirect=True)
+on_both_engines_on_postgresql = pytest.mark.parametrize("engine", ["celery", TEMPORAL_ON_POSTGRESQL], indirect=True)
 
 
 def people(number: int, *, prefix: str = "person") -> list[User]:
@@ -76,7 +83,7 @@ def explain() -> str:
     for run in Run.objects.prefetch_related("steps")[:50]:
         steps = ", ".join(f"{step.type} {step.status} ×{step.attempts} {step.error_type}" for step in run.steps.all())
         lines.append(
-            f"{run.trigger_name} for {run.user_id}: {run.status} {run.code} {run.detail} "
+            f"{run.trigger_name} for {run.user_id} by {run.engine}: {run.status} {run.code} {run.detail} "
             f"(losses {run.losses}) [{steps}]"
         )
     return "\n".join(lines)

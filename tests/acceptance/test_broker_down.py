@@ -1,33 +1,42 @@
 import time
-from collections.abc import Callable
 
 import pytest
 
-from tests.acceptance.scenario import a_trigger, effects, outcomes, people, repeated_effects, wait_for_runs
+from tests.acceptance.scenario import (
+    a_trigger,
+    effects,
+    on_both_engines,
+    outcomes,
+    people,
+    repeated_effects,
+    wait_for_runs,
+)
 from tests.probe.models import RecordEffectAction
-from tests.servers.brokers import Broker
-from tests.servers.redis import Redis
+from tests.servers.engines import EngineAtWork
 from tests.servers.worker import StartWorker
 from triggers import fire
 from triggers.models import Run
 
-pytestmark = pytest.mark.parametrize("broker", ["redis"], indirect=True)
+pytestmark = [
+    pytest.mark.parametrize("broker", ["redis"], indirect=True),
+    on_both_engines,
+]
 
 
 def test_what_is_fired_while_the_broker_is_down_is_performed_once_when_it_is_back(
-    broker: Broker, start_worker: StartWorker
+    engine: EngineAtWork, start_worker: StartWorker
 ) -> None:
     users = people(200)
     a_trigger(RecordEffectAction())
     worker = start_worker()
 
-    broker.stop()
+    engine.server.stop()
     for user in users:
         fire("probe.ProbeEvent", users=user)
     assert Run.objects.count() == 200
     assert effects() == {}
 
-    broker.start()
+    engine.server.start()
     # Celery ends a worker that loses Redis while it holds an unacknowledged message (kombu 5.7).
     wait_for_runs(200, timeout=120, meanwhile=worker.supervise)
     assert outcomes() == {"succeeded": 200}
@@ -35,14 +44,14 @@ def test_what_is_fired_while_the_broker_is_down_is_performed_once_when_it_is_bac
     assert repeated_effects() == []
 
 
-@pytest.mark.parametrize("silence", [Redis.stop, Redis.pause], ids=["refuses", "does not answer"])
+@pytest.mark.parametrize("silence", ["stop", "pause"], ids=["refuses", "does not answer"])
 def test_firing_takes_two_seconds_at_most_when_the_broker_is_down(
-    silence: Callable[[Redis], None], redis_server: Redis, broker: Broker, transactional_db: None
+    silence: str, engine: EngineAtWork, transactional_db: None
 ) -> None:
     person, other = people(2)
     a_trigger(RecordEffectAction())
     fire("probe.ProbeEvent", users=person)  # a connection is open
-    silence(redis_server)
+    getattr(engine.server, silence)()
 
     began = time.monotonic()
     fire("probe.ProbeEvent", users=other)

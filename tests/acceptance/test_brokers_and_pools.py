@@ -7,14 +7,15 @@ from tests.servers.worker import StartWorker
 from triggers import fire
 
 BROKERS = ["redis", "filesystem", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)]
+POOLS = ["celery-prefork", "celery-threads", "celery-solo"]
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+@pytest.mark.parametrize("engine", POOLS, indirect=True)
 @pytest.mark.parametrize("broker", BROKERS, indirect=True)
-def test_every_broker_and_pool_performs_what_is_fired(pool: str, start_worker: StartWorker) -> None:
+def test_every_broker_and_pool_performs_what_is_fired(start_worker: StartWorker) -> None:
     users = people(30)
     a_trigger(RecordEffectAction())
-    start_worker(pool=pool)
+    start_worker()
 
     for user in users:
         fire("probe.ProbeEvent", users=user)
@@ -24,10 +25,8 @@ def test_every_broker_and_pool_performs_what_is_fired(pool: str, start_worker: S
     assert effects() == {"effect": 30}
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
-def test_every_pool_finds_by_itself_what_the_broker_forgot(
-    pool: str, broker: Broker, start_worker: StartWorker
-) -> None:
+@pytest.mark.parametrize("engine", POOLS, indirect=True)
+def test_every_pool_finds_by_itself_what_the_broker_forgot(broker: Broker, start_worker: StartWorker) -> None:
     users = people(30)
     a_trigger(RecordEffectAction())
     for user in users:
@@ -35,7 +34,7 @@ def test_every_pool_finds_by_itself_what_the_broker_forgot(
     broker.stop()
     broker.start()
 
-    start_worker(pool=pool)
+    start_worker()
 
     wait_for_runs(30)
     assert outcomes() == {"succeeded": 30}

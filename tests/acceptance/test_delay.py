@@ -1,10 +1,12 @@
 from datetime import timedelta
 
-from tests.acceptance.scenario import a_trigger, effects, outcomes, people, wait_for_runs
+from tests.acceptance.scenario import a_trigger, effects, on_both_engines_on_postgresql, outcomes, people, wait_for_runs
 from tests.probe.models import ProbeEvent, RecordEffectAction
 from tests.servers.worker import StartWorker, Worker
 from triggers import fire
 from triggers.models import Run
+
+pytestmark = on_both_engines_on_postgresql
 
 
 def test_a_delayed_run_comes_due_without_beat(worker: Worker) -> None:

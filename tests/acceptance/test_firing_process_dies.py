@@ -3,13 +3,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.acceptance.scenario import a_trigger, effects, outcomes, people, wait_for_runs
+from tests.acceptance.scenario import a_trigger, effects, on_both_engines, outcomes, people, wait_for_runs
 from tests.probe.models import RecordEffectAction
 from tests.servers.brokers import Broker
 from tests.servers.worker import ROOT, Worker, environment
 from triggers.models import Run
 
 
+@on_both_engines
 def test_what_was_committed_is_performed_though_the_firing_process_dies_before_the_hand_off(
     broker: Broker, worker: Worker, tmp_path: Path
 ) -> None:

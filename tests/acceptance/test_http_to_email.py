@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission, User
 from pytest_django.live_server_helper import LiveServer
 from rest_framework.authtoken.models import Token
 
-from tests.acceptance.scenario import a_trigger
+from tests.acceptance.scenario import a_trigger, on_both_engines
 from tests.app.models import SendEmailAction, Task, TaskCompletedEvent
 from tests.servers.worker import Worker
 from tests.waiting import wait_until
@@ -28,6 +28,7 @@ class Caller:
             return json.load(answer)
 
 
+@on_both_engines
 def test_an_event_that_is_posted_twice_with_one_key_sends_one_email_and_the_run_tells(
     live_server: LiveServer, worker: Worker, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from tests.acceptance.scenario import (
     counted,
     effects,
     explain,
+    on_both_engines,
     outcomes,
     people,
     wait_for_runs,
@@ -18,6 +19,8 @@ from tests.servers.worker import StartWorker
 from tests.waiting import wait_until
 from triggers import fire
 from triggers.models import ActionCountCondition, Run
+
+pytestmark = on_both_engines
 
 
 def fire_in_a_thread(user_pk: int) -> None:

@@ -1,12 +1,13 @@
 from pathlib import Path
 
-from tests.acceptance.scenario import a_trigger, effects, outcomes, people, wait_for_runs
+from tests.acceptance.scenario import a_trigger, effects, on_both_engines_on_postgresql, outcomes, people, wait_for_runs
 from tests.probe.models import FlakyAction, RecordEffectAction
 from tests.servers.worker import Worker
 from triggers import fire
 from triggers.models import Run
 
 
+@on_both_engines_on_postgresql
 def test_steps_that_succeeded_are_not_done_again_when_a_later_one_is_retried(worker: Worker, tmp_path: Path) -> None:
     [person] = people(1)
     a_trigger(

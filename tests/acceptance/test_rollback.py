@@ -2,11 +2,13 @@ from contextlib import suppress
 
 from django.db import transaction
 
-from tests.acceptance.scenario import a_trigger, effects, outcomes, people, wait_for_runs
+from tests.acceptance.scenario import a_trigger, effects, on_both_engines_on_postgresql, outcomes, people, wait_for_runs
 from tests.probe.models import RecordEffectAction
 from tests.servers.worker import Worker
 from triggers import fire
 from triggers.models import Occurrence, Run
+
+pytestmark = on_both_engines_on_postgresql
 
 
 class ChangedMyMind(Exception):

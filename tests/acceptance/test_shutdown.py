@@ -2,7 +2,15 @@ from datetime import timedelta
 
 from pytest_django import Settings
 
-from tests.acceptance.scenario import a_trigger, effects, explain, outcomes, people, wait_for_runs
+from tests.acceptance.scenario import (
+    a_trigger,
+    effects,
+    explain,
+    on_both_engines_on_postgresql,
+    outcomes,
+    people,
+    wait_for_runs,
+)
 from tests.probe.models import SlowAction
 from tests.servers.worker import StartWorker
 from tests.waiting import wait_until
@@ -10,6 +18,7 @@ from triggers import fire
 from triggers.models import Run
 
 
+@on_both_engines_on_postgresql
 def test_a_worker_that_is_asked_to_end_finishes_the_step_and_leaves_the_rest_to_others(
     start_worker: StartWorker, settings: Settings
 ) -> None:

@@ -11,6 +11,7 @@ from tests.acceptance.scenario import (
     counted,
     effects,
     explain,
+    on_both_engines_on_postgresql,
     outcomes,
     people,
     repeated_effects,
@@ -51,6 +52,7 @@ def assert_all_is_well(trigger: Trigger) -> None:
 
 
 @pytest.mark.timeout(600)
+@on_both_engines_on_postgresql
 def test_processes_that_die_within_each_stage_of_a_run(
     trigger: Trigger, start_worker: StartWorker, tmp_path: Path, random: Random
 ) -> None:
@@ -59,7 +61,7 @@ def test_processes_that_die_within_each_stage_of_a_run(
     seams = Seams(folder=str(folder), seed=str(random.random()), deaths=8, probability=0.3)
     fire_for_all()
 
-    start_worker(concurrency=2, env=seams.environment())
+    start_worker(concurrency=2, env=seams.environment(), undying=True)
 
     wait_for_runs(PEOPLE * EVENTS, timeout=300)
     deaths = seams.counted()
@@ -73,12 +75,10 @@ def wait_for_runs_left(number: int) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("pool", ["prefork", "threads"])
-def test_workers_that_are_killed_at_random_moments(
-    pool: str, trigger: Trigger, start_worker: StartWorker, random: Random
-) -> None:
+@pytest.mark.parametrize("engine", ["celery", "celery-threads", "temporal"], indirect=True)
+def test_workers_that_are_killed_at_random_moments(trigger: Trigger, start_worker: StartWorker, random: Random) -> None:
     fire_for_all()
-    worker = start_worker(pool=pool)
+    worker = start_worker()
 
     # The moments are counted in runs, so that they are such of work whatever the machine's speed.
     for left in sorted(random.sample(range(20, PEOPLE * EVENTS), k=5), reverse=True):

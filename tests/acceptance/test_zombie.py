@@ -18,17 +18,18 @@ def is_stopped(pid: int) -> bool:
 
 # In the second attempt the step has a row already.
 @pytest.mark.parametrize("attempt", [1, 2])
+@pytest.mark.parametrize("engine", ["celery-solo", "temporal"], indirect=True)
 @pytest.mark.postgresql  # an open transaction in SQLite would keep the other worker from writing at all
 def test_a_worker_that_was_stopped_past_its_lease_has_no_effect_when_it_wakes(
     attempt: int, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     person, later = people(2)
     a_trigger(StopWorkerAction(stop_at=attempt, victim=person.username, folder=str(tmp_path)))
-    zombie = start_worker(pool="solo")
+    zombie = start_worker(concurrency=1)
 
     fire("probe.ProbeEvent", users=person)
     wait_until(lambda: is_stopped(zombie.pid), message=explain)
-    other = start_worker(pool="solo")
+    other = start_worker(concurrency=1)
     wait_for_runs(1)
     assert outcomes() == {"succeeded": 1}
     assert effects() == {"effect": 1}

@@ -7,6 +7,7 @@ file, and what it is to do the first time only is remembered in a folder (`Misbe
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -224,7 +225,8 @@ class StopWorkerAction(Misbehaving):
             if attempt < self.stop_at:
                 raise RuntimeError(f"attempt {attempt} fails")
             if attempt == self.stop_at:
-                os.kill(os.getpid(), signal.SIGSTOP)
+                # At this very place: of a process's threads another would take the signal, and this one run on.
+                signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 class GateAction(ProbeAction):

@@ -72,12 +72,12 @@ def spawn(
             cwd=cwd,
             user=user,
             start_new_session=True,
-            preexec_fn=_die_with_parent(death_signal) if sys.platform == "linux" else None,
+            preexec_fn=die_with_parent(death_signal) if sys.platform == "linux" else None,
         )
 
 
-def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
-    """Return what the child does before exec; the library is loaded here, not after the fork."""
+def die_with_parent(death_signal: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
+    """Return what the child does first; the library is loaded here, not after the fork."""
     libc = ctypes.CDLL(None, use_errno=True)
     parent = os.getpid()
 

@@ -34,8 +34,9 @@ class Temporal:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """The server answers, with the namespace; nothing happens if it runs."""
-        if self.is_running:
+        """The server answers, with the namespace; one that runs goes on if it was paused."""
+        if self._process is not None and self.is_running:
+            self._process.send_signal(signal.SIGCONT)
             return
         binary = find_binary("temporal", Path(sys.executable).parent, package=PACKAGE)
         options = ["--headless", "--ip", "127.0.0.1", "--port", str(self.port.number), "--namespace", NAMESPACE]
@@ -52,7 +53,7 @@ class Temporal:
             end(self._process, signal.SIGKILL)
 
     def pause(self) -> None:
-        """Connections are accepted and nothing is answered, until `stop`."""
+        """Connections are accepted and nothing is answered, until `start` or `stop`."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 

@@ -118,18 +118,28 @@ def celery_worker(*, log: Path, env: Mapping[str, str], pool: str = "prefork", c
     return Worker(*command, log=log, env=env, ready=" ready.")
 
 
-def temporal_worker(*options: str, log: Path, env: Mapping[str, str]) -> Worker:
+def temporal_worker(*options: str, log: Path, env: Mapping[str, str], command: str = "temporal_worker") -> Worker:
     """``manage.py temporal_worker`` with these options, not started yet."""
-    return Worker("tests.manage", "temporal_worker", *options, log=log, env=env, ready="Working for the task queue")
+    return Worker("tests.manage", command, *options, log=log, env=env, ready="Working for the task queue")
 
 
 class StartWorker(Protocol):
+    """
+    Start a worker that does so many things at a time; ``env`` adds to its environment.
+
+    With ``undying``, processes of it that die are replaced at once.
+    """
+
+    def __call__(self, *, concurrency: int = ..., env: Mapping[str, str] = ..., undying: bool = ...) -> Worker: ...
+
+
+class StartCeleryWorker(Protocol):
     """Start a worker with this pool and number of processes or threads; ``env`` adds to its environment."""
 
     def __call__(self, *, pool: str = ..., concurrency: int = ..., env: Mapping[str, str] = ...) -> Worker: ...
 
 
 class StartTemporalWorker(Protocol):
-    """Start a worker with these options of the command; ``env`` adds to its environment."""
+    """Start a worker by the command with these options; ``env`` adds to its environment."""
 
-    def __call__(self, *options: str, env: Mapping[str, str] = ...) -> Worker: ...
+    def __call__(self, *options: str, env: Mapping[str, str] = ..., command: str = ...) -> Worker: ...
