@@ -18,7 +18,7 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundl
 export UV_SYSTEM_CERTS ?= 1
 endif
 
-.PHONY: help install run test histories lint types migrations schema breaking check format lock build clean
+.PHONY: help install run test fuzz histories lint types migrations schema breaking check format lock build clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ run: $(RUN)/.installed ## Start the service with demo data: web, worker and data
 test: $(DEV)/.installed ## Run the tests on PostgreSQL, then on SQLite
 	$(DEV)/bin/python -m pytest --database postgresql $(ARGS)
 	$(DEV)/bin/python -m pytest --database sqlite --ignore tests/service --ignore tests/clients --ignore tests/replay $(ARGS)
+
+fuzz: $(DEV)/.installed ## Make up requests; ARGS="--fuzz-seed 7 --fuzz-examples 1000" makes others, and more
+	$(DEV)/bin/python -m pytest --database postgresql -s tests/fuzz $(ARGS)
 
 lint: $(DEV)/.installed ## Check style, format and which module may import which
 	$(DEV)/bin/ruff check
