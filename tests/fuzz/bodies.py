@@ -21,9 +21,8 @@ def new(text: str, most: int) -> str:
 
 
 def true_trigger(body: Any, trigger: int | None = None) -> None:
-    if "name" in body:
-        if Trigger.objects.filter(name=body["name"]).exists():
-            body["name"] = f"{next(_fresh)}"
+    if "name" in body and Trigger.objects.filter(name=body["name"]).exists():
+        body["name"] = f"{next(_fresh)}"
     for kind in world.KINDS:
         taken: set[int] = set()
         for component in body.get(f"{kind.__name__.lower()}s", ()):

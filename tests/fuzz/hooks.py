@@ -22,7 +22,7 @@ from schemathesis.generation.meta import TestPhase
 django.setup()
 
 from tests.fuzz import bodies, world  # noqa: E402  # there are no models before
-from triggers.models import Occurrence, Run  # noqa: E402
+from triggers.models import Activity, Occurrence, Run  # noqa: E402
 from triggers_api.cloudevents import BatchParser, StructuredParser  # noqa: E402
 from triggers_api.serializers import TriggerSerializer  # noqa: E402
 
@@ -30,8 +30,8 @@ URL = os.environ["FUZZ_URL"]
 TOKEN = os.environ["FUZZ_TOKEN"]
 
 #: What a request is about, by operation.
-IDS: Mapping[str, Callable[[Case], Any]] = {
-    "activities_reset": lambda case: world.a_record(world.Activity),
+IDS: Mapping[str, Callable[[Case[Any]], Any]] = {
+    "activities_reset": lambda case: world.a_record(Activity),
     "component_types_retrieve": lambda case: world.a_type(),
     "occurrences_cancel": lambda case: world.a_record(Occurrence),
     "occurrences_retrieve": lambda case: world.a_record(Occurrence),
@@ -47,7 +47,7 @@ IDS: Mapping[str, Callable[[Case], Any]] = {
     "triggers_update": lambda case: world.a_trigger(_type(case)),
 }
 
-BODIES: Mapping[str, Callable[[Case], None]] = {
+BODIES: Mapping[str, Callable[[Case[Any]], None]] = {
     "explain": lambda case: bodies.true_firing(case.body),
     "fire": lambda case: bodies.true_firing(case.body),
     "fire_batch": lambda case: bodies.true_firings(case.body),
@@ -61,7 +61,7 @@ _preconditions = cycle(("none", "any", "right"))
 
 
 @schemathesis.hook
-def before_add_examples(context: HookContext, examples: list[Case]) -> None:
+def before_add_examples(context: HookContext, examples: list[Case[Any]]) -> None:
     """What takes nothing is the same each time: it is asked for as often as others are."""
     assert context.operation is not None
     if not context.operation.definition.raw.get("parameters") and "requestBody" not in context.operation.definition.raw:
@@ -69,7 +69,7 @@ def before_add_examples(context: HookContext, examples: list[Case]) -> None:
 
 
 @schemathesis.hook
-def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
     operation = case.operation.definition.raw["operationId"]
     if operation in IDS and is_good(case, Location.PATH) and not is_linked(case):
         ((name, value),) = case.path_parameters.items()
@@ -83,17 +83,17 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
         true_query(operation, case)
 
 
-def is_good(case: Case, location: Location) -> bool:
+def is_good(case: Case[Any], location: Location) -> bool:
     """Whether the part of the request is as the schema says."""
     return case.meta is None or not case.meta.is_negative_at(location)
 
 
-def is_linked(case: Case) -> bool:
+def is_linked(case: Case[Any]) -> bool:
     """Whether the request is about what an earlier one answered."""
     return case.meta is not None and case.meta.phase.name is TestPhase.STATEFUL
 
 
-def true_headers(case: Case) -> None:
+def true_headers(case: Case[Any]) -> None:
     if "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = bodies.new(case.headers["Idempotency-Key"], 255)
     if "If-Match" in case.headers:
@@ -106,19 +106,20 @@ def true_headers(case: Case) -> None:
                 case.headers["If-Match"] = etag(case) or "*"
 
 
-def true_query(operation: str, case: Case) -> None:
+def true_query(operation: str, case: Case[Any]) -> None:
     if "user" in case.query:
         case.query["user"] = str(world.a_user())
     if operation == "triggers_list" and "cursor" in case.query:
         case.query["cursor"] = f"{case.query.get('order', '-id')}:{world.a_trigger()}"
 
 
-def true_events(case: Case) -> None:
+def true_events(case: Case[Any]) -> None:
     match case.media_type:
         case StructuredParser.media_type:
             bodies.true_event(case.body)
         case BatchParser.media_type:
-            for event in case.body:
+            events: Any = case.body
+            for event in events:
                 bodies.true_event(event)
         case _ if is_good(case, Location.HEADER):
             event = {"specversion": "1.0", "type": "app.ClockEvent", "source": "/fuzz", "id": "1", "subject": "1"}
@@ -127,19 +128,20 @@ def true_events(case: Case) -> None:
             case.headers.update({f"ce-{name}": value for name, value in event.items()})
 
 
-def etag(case: Case) -> str | None:
+def etag(case: Case[Any]) -> str | None:
     """What the server answers as the ETag of the trigger."""
     request = Request(
         f"{URL}/api/v1/triggers/{case.path_parameters['id']}/", headers={"Authorization": f"Token {TOKEN}"}
     )
     try:
         with urlopen(request) as answer:
-            return answer.headers["ETag"]
+            tag: str | None = answer.headers["ETag"]
+            return tag
     except HTTPError:
         return None
 
 
-def _type(case: Case) -> str | None:
+def _type(case: Case[Any]) -> str | None:
     """The class of triggers that the body is for."""
     if not isinstance(case.body, dict):
         return None
@@ -149,5 +151,5 @@ def _type(case: Case) -> str | None:
     return next((type_ for type_, variant in variants if case.body.keys() <= variant().fields.keys()), None)
 
 
-def _trigger(case: Case) -> int | None:
+def _trigger(case: Case[Any]) -> int | None:
     return int(case.path_parameters["id"]) if is_good(case, Location.PATH) else None

@@ -74,7 +74,7 @@ def a_type() -> str:
 
 def a_new_trigger(type_: str = "triggers.Trigger", *, name: str = "Trigger", is_enabled: bool = False) -> int:
     """A trigger with a component of each kind, of the classes whose turn it is."""
-    model: Any = TriggerSerializer.variants()[type_].Meta.model  # type: ignore[attr-defined]
+    model: Any = TriggerSerializer.variants()[type_].Meta.model
     trigger = model.objects.create(name=f"{name} {next(_turn)}", is_enabled=is_enabled)
     for kind in KINDS:
         turn(component_types(kind)).objects.create(trigger=trigger)
@@ -90,7 +90,7 @@ def trigger_with_what_is_not_installed() -> None:
 
 def a_trigger(type_: str | None = None) -> int:
     """A trigger of the class, enabled or not."""
-    models = {name: variant.Meta.model for name, variant in TriggerSerializer.variants().items()}  # type: ignore[attr-defined]
+    models = {name: variant.Meta.model for name, variant in TriggerSerializer.variants().items()}
     found = rows(Trigger).exclude(name__startswith="Stable")
     if type_ in models:
         found = found.filter(polymorphic_ctype=ContentType.objects.get_for_model(models[type_]))
@@ -107,7 +107,8 @@ def a_trigger_to_switch() -> int:
 
 def an_event() -> int:
     """A configured event of an enabled trigger."""
-    return turn(rows(Event).filter(trigger__is_enabled=True).order_by("pk").values_list("pk", flat=True)[:FEW])
+    key: int = turn(rows(Event).filter(trigger__is_enabled=True).order_by("pk").values_list("pk", flat=True)[:FEW])
+    return key
 
 
 def an_event_that_can_be_replayed() -> Event:
