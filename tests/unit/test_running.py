@@ -9,7 +9,7 @@ from django.utils import timezone
 from tests.acceptance.scenario import a_trigger, counted, effects
 from tests.probe import models as probe
 from tests.unit.conftest import FAR, ids
-from triggers import current_step, fire, flow
+from triggers import conf, current_step, fire, flow
 from triggers.exceptions import PermanentError, RetryAfter
 from triggers.models import (
     Action,
@@ -24,6 +24,7 @@ from triggers.models import (
     Trigger,
 )
 from triggers.running import Remaining, advance
+from triggers.testing import without_broker
 
 pytestmark = pytest.mark.django_db
 
@@ -603,6 +604,21 @@ class TestPlaces:
         advance([other.pk])
         other.refresh_from_db()
         assert (other.status, other.steps.count()) == ("waiting", 1)
+
+    def test_a_postponed_run_of_another_engine_is_left_to_that_engines_sweep(self, ada):
+        trigger = a_trigger(probe.RaisingAction(), conditions=[ActionCountCondition(limit=1)])
+        holder = fire(probe.ProbeEvent, users=ada).runs.get()
+        advance([holder.pk])
+        trigger.engine = "temporal"
+        trigger.save()
+        with without_broker():
+            other = fire(probe.ProbeEvent, users=ada).runs.get()
+        assert (holder.engine, other.engine) == ("celery", "temporal")
+        advance([other.pk])
+        assert advance([holder.pk], now=FAR) == []
+        other.refresh_from_db()
+        assert (other.status, other.postponements, other.due_at) == ("pending", 1, None)
+        assert other.next_handover_at <= timezone.now() + conf.handover_grace()
 
     def test_a_postponed_run_is_skipped_once_the_place_is_taken_for_good(self, ada, tmp_path, run_to_the_end):
         trigger = a_trigger(

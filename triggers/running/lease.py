@@ -43,7 +43,7 @@ class Lease:
         self._ends = self._began + self._length
         self._ahead = max(now - self._began, timedelta()) if now else timedelta()
         self._should_stop = should_stop
-        #: Runs of others that became due through this lease's work.
+        #: Runs of others, and of the same engine, that became due through this lease's work.
         self.woken: list[UUID] = []
 
     @property
@@ -135,7 +135,10 @@ class Lease:
         return set(held.values_list("pk", flat=True))
 
     def wake_postponed(self, run: Run) -> None:
-        """The place of the run is free: runs that were put off because of it are due."""
+        """
+        The place of the run is free: runs that were put off because of it are due. Those of another engine, which the
+        trigger had before, or has now, are found by its sweep.
+        """
         postponed = Run.objects.using(self.using).filter(
             trigger_id=run.trigger_id,
             user_id=run.user_id,
@@ -143,12 +146,12 @@ class Lease:
             token=None,
             postponements__gt=0,
         )
-        run_ids = list(postponed.values_list("pk", flat=True))
-        if run_ids:
-            postponed.filter(pk__in=run_ids).update(
+        engines = dict(postponed.values_list("pk", "engine"))
+        if engines:
+            postponed.filter(pk__in=engines).update(
                 due_at=None, next_handover_at=next_handover_at(None, self.clock.now())
             )
-            self.woken += run_ids
+            self.woken += [run_id for run_id, engine in engines.items() if engine == run.engine]
 
     @property
     def is_spent(self) -> bool:
