@@ -1,7 +1,5 @@
 """
 A journey over HTTP: an e-mail, a wait of two weeks, a second e-mail unless the task was completed meanwhile.
-
-The stories are told to whatever starts workers and lets time pass, so that they can be told to every engine.
 """
 
 from collections.abc import Callable
@@ -9,18 +7,31 @@ from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
+from google.protobuf.field_mask_pb2 import FieldMask
 from pytest_django.live_server_helper import LiveServer
 from rest_framework.authtoken.models import Token
+from temporalio.api.common.v1 import TimeSkippingConfig, WorkflowExecution
+from temporalio.api.workflow.v1 import WorkflowExecutionOptions
+from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequest
+from temporalio.client import Client
 
+from tests.acceptance.scenario import on_both_engines
 from tests.acceptance.test_http_to_email import Caller
 from tests.app.models import Task
-from tests.servers.worker import StartTemporalWorker, StartWorker, Worker
+from tests.servers.engines import EngineAtWork
+from tests.servers.temporal import NAMESPACE
+from tests.servers.worker import StartWorker
 from tests.waiting import wait_until
+from triggers.engines.temporal.client import connection
+from triggers.engines.temporal.workflows import workflow_id
 from triggers.models import Run
+
+pytestmark = on_both_engines
 
 TwoWeeksPass = Callable[[str], None]
 
@@ -95,7 +106,30 @@ def in_the_database(run_id: str) -> None:
     Run.objects.filter(pk=run_id).update(due_at=timezone.now(), next_handover_at=timezone.now())
 
 
-def the_task_is_completed_in_the_middle_of_the_wait(story: Story, start_worker: Callable[[], Worker]) -> None:
+def in_temporal(run_id: str) -> None:
+    """The clock of the run's workflow leaps to whatever comes next."""
+    request = UpdateWorkflowExecutionOptionsRequest(
+        namespace=NAMESPACE,
+        workflow_execution=WorkflowExecution(workflow_id=workflow_id(UUID(run_id), 1)),
+        workflow_execution_options=WorkflowExecutionOptions(time_skipping_config=TimeSkippingConfig(enabled=True)),
+        update_mask=FieldMask(paths=["time_skipping_config"]),
+    )
+
+    async def ask(client: Client) -> None:
+        await client.workflow_service.update_workflow_execution_options(request)
+
+    connection().call(ask, 10)
+
+
+@pytest.fixture
+def two_weeks_pass(engine: EngineAtWork) -> TwoWeeksPass:
+    return {"celery": in_the_database, "temporal": in_temporal}[engine.name]
+
+
+@pytest.mark.timeout(180)
+def test_a_task_that_is_completed_while_no_worker_lives_ends_its_journey(
+    story: Story, start_worker: StartWorker
+) -> None:
     worker = start_worker()
     waiting = story.waits()
     assert (waiting["status"], waiting["waiting_for"]["type"]) == ("waiting", "app.TaskCompletedEvent")
@@ -123,7 +157,10 @@ def the_task_is_completed_in_the_middle_of_the_wait(story: Story, start_worker: 
     assert story.mail() == ["First"]
 
 
-def nothing_happens_in_two_weeks(story: Story, start_worker: StartWorker, two_weeks_pass: TwoWeeksPass) -> None:
+@pytest.mark.timeout(180)
+def test_a_task_that_is_forgotten_for_two_weeks_is_reminded_of_again(
+    story: Story, start_worker: StartWorker, two_weeks_pass: TwoWeeksPass
+) -> None:
     worker = start_worker()
     waiting = story.waits()
     started = datetime.fromisoformat(waiting["started_at"])
@@ -139,22 +176,3 @@ def nothing_happens_in_two_weeks(story: Story, start_worker: StartWorker, two_we
     assert [step["status"] for step in ended["steps"]] == ["succeeded"] * 4
     assert ended["steps"][1]["detail"] == "app.TaskCompletedEvent did not happen in time."
     assert story.mail() == ["First", "Second"]
-
-
-@pytest.mark.timeout(180)
-def test_a_task_that_is_completed_while_no_worker_lives_ends_its_journey(
-    story: Story, start_worker: StartWorker
-) -> None:
-    the_task_is_completed_in_the_middle_of_the_wait(story, start_worker)
-
-
-@pytest.mark.timeout(180)
-def test_a_task_that_is_forgotten_for_two_weeks_is_reminded_of_again(story: Story, start_worker: StartWorker) -> None:
-    nothing_happens_in_two_weeks(story, start_worker, in_the_database)
-
-
-@pytest.mark.timeout(180)
-def test_the_same_on_temporal(
-    start_temporal_worker: StartTemporalWorker, live_server: LiveServer, tmp_path: Path
-) -> None:
-    the_task_is_completed_in_the_middle_of_the_wait(Story(live_server.url, tmp_path), start_temporal_worker)
