@@ -7,6 +7,8 @@ import time
 from base64 import b64decode
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 
 from tests.acceptance.scenario import a_trigger, people
 from tests.probe.models import ProbeEvent, RecordEffectAction
@@ -130,6 +132,7 @@ class TestStarting:
 
         async def twice():
             await asyncio.gather(afire(ProbeEvent, users=user.pk), afire(ProbeEvent, users=user.pk))
+            await sync_to_async(connections.close_all)()  # those of the thread that fired
 
         asyncio.run(twice())
         assert all(is_handed_over(temporal, run) for run in Run.objects.all())
