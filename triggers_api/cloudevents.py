@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -16,7 +17,7 @@ from rest_framework.exceptions import ErrorDetail
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
-from triggers_api.errors import Problem
+from triggers_api.errors import MAX_ERRORS, Problem
 from triggers_api.fields import ContextField, MomentField, TextField, UserField, whole
 from triggers_api.parsers import StrictJSONParser, StrictParser
 
@@ -108,7 +109,7 @@ class CloudEventSerializer(serializers.Serializer[Any]):
             values = super().to_internal_value(attributes)
         except serializers.ValidationError as error:
             errors = dict(error.detail)  # type: ignore[arg-type]
-        errors |= dict(self._wrong_extensions(attributes))
+        errors |= dict(islice(self._wrong_extensions(attributes), MAX_ERRORS))
         if errors:
             raise serializers.ValidationError(errors)
         return values

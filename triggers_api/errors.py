@@ -40,6 +40,8 @@ Path = tuple[str | int, ...]
 MEDIA_TYPE: Final = "application/problem+json"
 #: How many errors of one body are told.
 MAX_ERRORS: Final = 100
+#: How long a sentence is at most: what was sent may be part of it.
+MAX_DETAIL: Final = 1000
 
 
 class Problem(APIException):
@@ -89,7 +91,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response:
             "type": "about:blank",
             "title": title(problem.status_code),
             "status": problem.status_code,
-            "detail": _sentence(problem),
+            "detail": _shortened(_sentence(problem)),
             "code": _code(problem),
             "errors": list(islice(_entries(problem), MAX_ERRORS)),
         },
@@ -182,7 +184,11 @@ def _leaves(detail: Any, path: Path) -> Iterator[dict[str, str]]:
 
 
 def _entry(detail: Any, path: Path) -> dict[str, str]:
-    return {"pointer": pointer(path), "code": str(detail.code), "detail": str(detail)}
+    return {"pointer": pointer(path), "code": str(detail.code), "detail": _shortened(str(detail))}
+
+
+def _shortened(sentence: str) -> str:
+    return sentence if len(sentence) <= MAX_DETAIL else f"{sentence[: MAX_DETAIL - 1]}…"
 
 
 def pointer(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from triggers.exceptions import UserInvalid
 from triggers.loading import rows
 from triggers.registry import component_types, label
 from triggers_api import people
+from triggers_api.errors import MAX_ERRORS
 
 
 def whole(data: Any) -> int | None:
@@ -29,6 +31,20 @@ def whole(data: Any) -> int | None:
     if isinstance(data, float) and data.is_integer():
         return int(data)
     return data if isinstance(data, int) else None
+
+
+def natural(text: str) -> int | None:
+    """The number of at most 19 digits that it is. int() takes more than digits, and refuses thousands of them."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+class ListField(serializers.ListField):
+    """A list. One that is too long is refused before anybody looks at what is in it."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return super().to_internal_value(data)
 
 
 class TextField(serializers.CharField):
@@ -143,10 +159,9 @@ class NumberField(serializers.Field[int, str, int, Any]):
         self.bounds = least, most
 
     def to_internal_value(self, data: str) -> int:
-        # int() takes more than digits, and refuses thousands of them.
-        number = int(data) if data.isascii() and data.isdigit() and len(data) < 20 else -1
+        number = natural(data)
         least, most = self.bounds
-        if not least <= number <= most:
+        if number is None or not least <= number <= most:
             self.fail("invalid", least=least, most=most)
         return number
 
@@ -229,7 +244,8 @@ class Strict:
         names = [name for name, field in self.fields.items() if not field.read_only]
         known = f"there are {', '.join(names)}" if names else "none is taken"
         detail = ErrorDetail(f"There is no such {self.part}; {known}.", f"unknown_{self.part}")
-        return {name: [detail] for name in data if name not in self.fields}
+        unknown = (name for name in data if name not in self.fields)
+        return {name: [detail] for name in islice(unknown, MAX_ERRORS)}
 
     def _read_only(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Fields that are only told may be sent back as they were told."""

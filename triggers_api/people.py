@@ -79,10 +79,12 @@ def names(keys: Iterable[Any]) -> Callable[[Any], str]:
     return lambda key: found.get(key, "")
 
 
-def found(value: Any) -> Any:
-    """The user of that :func:`value`; None if there is none, or if there are several."""
-    few = list(users(clock.alias()).filter(**{naming_field().name: value})[:2])
-    return few[0] if len(few) == 1 else None
+def found(values: Iterable[Any]) -> dict[Any, Any]:
+    """The user of each :func:`value` that one user has, and not several."""
+    field = naming_field()
+    rows = list(users(clock.alias()).filter(**{f"{field.name}__in": list(values)}))
+    times = Counter(getattr(row, field.attname) for row in rows)
+    return {value: row for row in rows if times[value := getattr(row, field.attname)] == 1}
 
 
 def name(user: Any) -> str:

@@ -26,6 +26,7 @@ from triggers_api.fields import (
     StrictSerializer,
     TextField,
     UserField,
+    natural,
 )
 
 #: How long before it is written a record may have got its id.
@@ -159,7 +160,7 @@ class TriggerQuery(Query):
         order = attrs["order"]
         if "cursor" in attrs:
             made_for, _colon, last = attrs["cursor"].partition(":")
-            if made_for != order or not last or not (order.endswith("name") or (last.isascii() and last.isdigit())):
+            if made_for != order or not last or not (order.endswith("name") or natural(last) is not None):
                 message = self.error_messages["cursor_invalid"].format(order=order)
                 raise serializers.ValidationError({"cursor": [ErrorDetail(message, "invalid")]})
             attrs["cursor"] = last

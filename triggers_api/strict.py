@@ -10,14 +10,13 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.utils.field_mapping import ClassLookupDict
 
-from triggers_api import people
-from triggers_api.fields import DurationField, MomentField, TextField, UserField, whole
+from triggers_api.fields import DurationField, MomentField, TextField, whole
+from triggers_api.references import PersonField, ReferenceField
 
 #: What the integer columns hold in PostgreSQL; other databases' bounds differ, and the API is one.
 BOUNDS: Final[dict[Any, tuple[int, int]]] = {
@@ -171,46 +170,6 @@ class OtherField(serializers.ModelField):
             return super().to_internal_value(data)
         except (TypeError, ValueError, OverflowError, AttributeError):
             self.fail("invalid")
-
-
-class ReferenceField(serializers.PrimaryKeyRelatedField[Any]):
-    """A row of another model, by its primary key."""
-
-    default_error_messages: ClassVar[dict[str, Any]] = {
-        "does_not_exist": _("There is no {kind} with the key {pk_value}."),
-        "incorrect_type": _("Write the key of a {kind}."),
-    }
-
-    def to_internal_value(self, data: Any) -> Any:
-        queryset: Any = self.get_queryset()
-        model = queryset.model
-        is_number = isinstance(model._meta.pk, models.IntegerField)
-        kind = model._meta.verbose_name
-        key = whole(data) if is_number else data
-        if key is None or not isinstance(key, int if is_number else str):
-            self.fail("incorrect_type", kind=kind)
-        try:
-            return queryset.get(pk=key)
-        except model.DoesNotExist:
-            self.fail("does_not_exist", kind=kind, pk_value=data)
-        except (TypeError, ValueError, OverflowError, ValidationError):
-            self.fail("incorrect_type", kind=kind)
-
-
-class PersonField(serializers.RelatedField[Any, str, Any]):
-    """A user, by the name that the API has for users."""
-
-    default_error_messages: ClassVar[dict[str, Any]] = {"does_not_exist": _("There is no user called “{name}”.")}
-
-    def to_internal_value(self, data: Any) -> Any:
-        value = UserField().run_validation(data)
-        found = people.found(value)
-        if found is None:
-            self.fail("does_not_exist", name=data)
-        return found
-
-    def to_representation(self, value: Any) -> str:
-        return people.name(value)
 
 
 class StrictModelSerializer(serializers.ModelSerializer[Any]):

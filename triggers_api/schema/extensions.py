@@ -59,7 +59,7 @@ class UserExtension(OpenApiSerializerFieldExtension):
 
 
 class PersonExtension(UserExtension):
-    target_class = "triggers_api.strict.PersonField"
+    target_class = "triggers_api.references.PersonField"
 
 
 class SubjectExtension(UserExtension):

@@ -16,6 +16,7 @@ from triggers_api.fields import (
     ContextField,
     DurationField,
     IdField,
+    ListField,
     MomentField,
     StrictSerializer,
     TextField,
@@ -41,7 +42,7 @@ class FireSerializer(StrictSerializer):
     type = TextField(trim_whitespace=False, required=False)
     event = IdField(required=False)
     user = UserField(required=False)
-    users = serializers.ListField(child=UserField(), allow_empty=False, max_length=MAX_USERS, required=False)
+    users = ListField(child=UserField(), allow_empty=False, max_length=MAX_USERS, required=False)
     audience = TextField(trim_whitespace=False, required=False)
     context = ContextField(default=dict)  # type: ignore[assignment]  # a field takes the property's place
     occurred_at = MomentField(required=False)
@@ -99,13 +100,13 @@ class FireItemSerializer(FireSerializer):
 class FireBatchSerializer(StrictSerializer):
     """Events that are fired together, or not at all."""
 
-    items = serializers.ListField(child=FireItemSerializer(), allow_empty=False, max_length=MAX_ITEMS)
+    items = ListField(child=FireItemSerializer(), allow_empty=False, max_length=MAX_ITEMS)
 
 
 class ExplainSerializer(FireSerializer):
     """The event that is asked about, as it would be fired."""
 
-    users = serializers.ListField(child=UserField(), allow_empty=False, max_length=explaining.MAX_USERS, required=False)
+    users = ListField(child=UserField(), allow_empty=False, max_length=explaining.MAX_USERS, required=False)
 
 
 class NothingSerializer(StrictSerializer):
@@ -143,7 +144,7 @@ class ExplanationSerializer(serializers.Serializer[Any]):
 class ExplainedSerializer(serializers.Serializer[Any]):
     """What an event would do, by configured event and user."""
 
-    unknown_users = serializers.ListField(child=serializers.CharField())
+    unknown_users = ListField(child=serializers.CharField())
     explanations = ExplanationSerializer(many=True)
 
 

@@ -25,6 +25,7 @@ from triggers_api.cloudevents import (
     event_in_headers,
 )
 from triggers_api.errors import Path
+from triggers_api.fields import ListField
 from triggers_api.permissions import MayFire
 from triggers_api.schema.operations import REPLAYED, Header, Operation
 from triggers_api.serializers.firing import FiredBatchSerializer
@@ -91,9 +92,9 @@ class CloudEventsView(TriggersView):
         data = request.data
         parser = self.get_content_negotiator().select_parser(request, self.get_parsers())
         if isinstance(parser, BatchParser):
-            events = serializers.ListField(
-                child=CloudEventSerializer(), allow_empty=False, max_length=MAX_EVENTS
-            ).run_validation(data or [])
+            events = ListField(child=CloudEventSerializer(), allow_empty=False, max_length=MAX_EVENTS).run_validation(
+                data or []
+            )
             calls = [_call(request, event, (index,)) for index, event in enumerate(events)]
             return all_accepted(request, fire_all(request, calls))
         if parser is None and request.content_type:  # which is not looked at for an empty body
