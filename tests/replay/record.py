@@ -22,11 +22,12 @@ SETTINGS = {
     "TEMPORAL_TASK_QUEUE": "triggers",
     # The activity of a chunk ends after half a lease: after each run that takes longer.
     "TRIGGERS_CHUNK_SIZE": 1,
-    "TRIGGERS_LEASE": timedelta(seconds=1),
-    "TRIGGERS_SWEEP_INTERVAL": timedelta(seconds=0.5),
+    "TRIGGERS_LEASE": timedelta(seconds=2),
+    # The sweep would signal to workflows that a busy machine is late with.
+    "TRIGGERS_SWEEP_INTERVAL": timedelta(hours=1),
 }
 #: With so many events a workflow is continued as a new one. Shapes that are not to be have fewer.
-LONG_HISTORY = 30
+LONG_HISTORY = 24
 
 
 def record(folder: Path) -> dict[str, WorkflowHistory]:

@@ -121,8 +121,9 @@ def chunk_delayed(folder: Path) -> str:
 
 @shape
 def chunk_continued(folder: Path) -> str:
-    users = people(7, prefix="continued")
-    return new_chunk(ADVANCE_CHUNK, lambda: fire(an_event(SlowAction(seconds=0.6)), users=users))
+    users = people(5, prefix="continued")
+    # Each takes longer than half a lease, after which the next is another activity's.
+    return new_chunk(ADVANCE_CHUNK, lambda: fire(an_event(SlowAction(seconds=1.1)), users=users))
 
 
 @shape
