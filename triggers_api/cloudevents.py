@@ -14,11 +14,11 @@ from urllib.parse import unquote_to_bytes
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
 from triggers_api.errors import MAX_ERRORS, Problem
 from triggers_api.fields import ContextField, MomentField, TextField, UserField, whole
+from triggers_api.negotiation import Negotiation
 from triggers_api.parsers import StrictJSONParser, StrictParser
 
 #: What names of attributes are.
@@ -61,7 +61,7 @@ class DataParser(StrictParser):
             raise
 
 
-class Negotiation(DefaultContentNegotiation):
+class EventNegotiation(Negotiation):
     """Chooses the parser by the mode that the Content-Type says the events come in."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:

@@ -249,6 +249,7 @@ def test_a_cursor_is_good_though_its_row_is_gone(lister: APIClient, trigger: Tri
 COMMON = {
     "an unknown parameter": ("sort=id", "sort", "unknown_parameter", None),
     "a parameter in capitals": ("Limit=1", "Limit", "unknown_parameter", None),
+    "a format": ("format=xml", "format", "unknown_parameter", None),
     "a parameter twice": ("limit=1&limit=1", "limit", "repeated", "Give the parameter once, not 2 times."),
     "a type with U+0000": ("type=a%00b", "type", "text_invalid", NULL_CHARACTER),
     "a blank type": ("type=", "type", "blank", BLANK),

@@ -193,18 +193,15 @@ class TriggersAutoSchema(AutoSchema):
 
     def _usual_refusals(self) -> Iterator[int]:
         """What is refused whatever the view does."""
-        operation = self.operation
         if self.method in ("POST", "PUT", "PATCH"):
-            yield from (400, 411, 413, 415)
-        if operation.query is not None:
-            yield 400
+            yield from (411, 413, 415)
         if self.view.permission_classes:
             yield from (401, 403, 503)
         if variables(self.path):
             yield 404
         if self.view.throttle_classes != []:
             yield 429
-        yield 406
+        yield from (400, 406)
 
     # Serializers and their fields
 

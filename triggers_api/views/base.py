@@ -11,7 +11,6 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import parse_etags
 from rest_framework.exceptions import NotFound
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +19,7 @@ from rest_framework.views import APIView
 from triggers_api import conf, errors
 from triggers_api.definitions import etag
 from triggers_api.errors import Problem
+from triggers_api.negotiation import Negotiation
 from triggers_api.parsers import StrictJSONParser
 from triggers_api.schema.inspection import TriggersAutoSchema
 from triggers_api.schema.operations import Operation
@@ -46,7 +46,7 @@ class TriggersView(APIView):
     throttle_classes: Any = None
     parser_classes = [StrictJSONParser]
     renderer_classes = [JSONRenderer]
-    content_negotiation_class = DefaultContentNegotiation
+    content_negotiation_class = Negotiation
     versioning_class = None
     schema = TriggersAutoSchema()
     #: What the schema says of each method, and under which heading; without them the view is not in the schema.

@@ -20,7 +20,7 @@ from triggers_api.cloudevents import (
     BatchParser,
     CloudEventSerializer,
     DataParser,
-    Negotiation,
+    EventNegotiation,
     StructuredParser,
     event_in_headers,
 )
@@ -76,7 +76,7 @@ class CloudEventsView(TriggersView):
         )
     }
     parser_classes = [StructuredParser, BatchParser, DataParser]
-    content_negotiation_class = Negotiation
+    content_negotiation_class = EventNegotiation
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         if request.method != "OPTIONS":

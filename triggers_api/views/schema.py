@@ -11,12 +11,12 @@ from django.conf import settings
 from django.templatetags.static import static
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer, OpenApiYamlRenderer2
 from rest_framework.exceptions import ErrorDetail
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer, TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from triggers_api.errors import Problem, QueryInvalid
+from triggers_api.negotiation import Negotiation
 from triggers_api.queries import FormatQuery, Parameters
 from triggers_api.schema.document import document
 from triggers_api.views.base import TriggersView, unless_known
@@ -32,7 +32,7 @@ class OpenView(TriggersView):
     permission_classes = []
 
 
-class FormatNegotiation(DefaultContentNegotiation):
+class FormatNegotiation(Negotiation):
     """By ``format``, whatever the project calls it, or by Accept."""
 
     settings: Any = SimpleNamespace(URL_FORMAT_OVERRIDE="format")
