@@ -178,6 +178,15 @@ class TimeExtension(OpenApiSerializerFieldExtension):
         return {"type": "string", "pattern": f"^{TimeField.pattern}$"} | _example("09:30:00")
 
 
+class URLExtension(OpenApiSerializerFieldExtension):
+    """The format “uri” alone is that of mail addresses and ISBNs too."""
+
+    target_class = "triggers_api.strict.URLField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        return {"type": "string", "format": "uri", "pattern": "^(http|ftp)s?://"}
+
+
 class IPAddressExtension(OpenApiSerializerFieldExtension):
     target_class = "triggers_api.strict.IPAddressField"
 
