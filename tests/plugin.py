@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="the database that the tests run on",
     )
     parser.addoption("--fuzz-seed", type=int, default=1, help="what generated requests are made from")
-    parser.addoption("--fuzz-examples", type=int, default=30, help="how many requests of each operation are made up")
+    parser.addoption("--fuzz-examples", type=int, default=40, help="how many requests of each operation are made up")
     parser.addoption("--fuzz-apps", default="", help="apps whose components generated requests are about too")
     parser.addoption("--seed", type=int, default=randrange(10**6), help="what random choices in tests are made from")
 

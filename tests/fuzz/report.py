@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def failed(statuses: Counter[int]) -> int:
     return sum(times for status, times in statuses.items() if status == 0 or status >= 500)
 
 
-def table(answers: Answers) -> str:
-    lines = [f"{operation:36} {dict(sorted(statuses.items()))}" for operation, statuses in sorted(answers.items())]
+def table(answers: Answers, operations: Iterable[str]) -> str:
+    """A line for each of the operations; what was asked of no operation is counted too."""
+    lines = [f"{operation:36} {dict(sorted(answers[operation].items()))}" for operation in sorted(operations)]
     return "\n".join([*lines, f"{sum(statuses.total() for statuses in answers.values())} requests"])
