@@ -51,7 +51,7 @@ def test_an_action_that_never_ends_fails_and_its_neighbours_succeed(start_worker
     assert effects() == {"hanging": 19}
 
 
-@pytest.mark.parametrize("engine", ["celery-threads", "temporal"], indirect=True)
+@pytest.mark.parametrize("engine", ["temporal"], indirect=True)
 @pytest.mark.postgresql  # an open transaction in SQLite would keep the neighbours from writing at all
 def test_an_action_that_never_ends_in_a_thread_fails_when_it_has_taken_several(
     start_worker: StartWorker, settings: Settings

@@ -61,7 +61,8 @@ def test_processes_that_die_within_each_stage_of_a_run(
     seams = Seams(folder=str(folder), seed=str(random.random()), deaths=8, probability=0.3)
     fire_for_all()
 
-    start_worker(concurrency=2, env=seams.environment(), undying=True)
+    for _ in range(2):
+        start_worker(concurrency=2, env=seams.environment(), undying=True)
 
     wait_for_runs(PEOPLE * EVENTS, timeout=300)
     deaths = seams.counted()
