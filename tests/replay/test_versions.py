@@ -117,6 +117,26 @@ def test_a_run_that_began_without_a_version_goes_on_with_the_current_one(
     assert performed_by(run) == {"before": before.pid, "after": worker.pid}
 
 
+def test_readiness_says_that_no_worker_is_given_what_begins(
+    start_temporal_worker: StartTemporalWorker, temporal: Temporal, deployment: str
+) -> None:
+    engine = engines.get("temporal")
+    first = start_temporal_worker(*version(deployment, "1"))
+    waits_for_a_version = (
+        "No version of the workers in Temporal is the current one: make one so, by manage.py temporal_version."
+    )
+    wait_until(lambda: engine.outage() == waits_for_a_version, message=engine.outage)
+    told(deployment, make_current="1")
+    wait_until(lambda: engine.outage() is None, message=engine.outage)
+
+    first.stop()
+    temporal.stop()  # it remembers for some minutes who has asked for work
+    temporal.start()
+    start_temporal_worker(*version(deployment, "2"))
+    waits_for_a_worker = f"No worker in Temporal is of the current version, “1” of “{deployment}”."
+    wait_until(lambda: engine.outage() == waits_for_a_worker, message=engine.outage)
+
+
 def refused(deployment: str, **options: Any) -> str:
     with pytest.raises(CommandError) as refusal:
         told(deployment, **options)

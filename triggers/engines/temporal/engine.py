@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.enums.v1 import TaskQueueType, WorkerVersioningMode
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, DescribeTaskQueueResponse
 from temporalio.client import Client
 from temporalio.common import (
     SearchAttributeKey,
@@ -80,20 +80,19 @@ class TemporalEngine(Engine):
         return None
 
     def outage(self) -> str | None:
-        async def ask(client: Client) -> bool:
+        async def ask(client: Client) -> str | None:
             request = DescribeTaskQueueRequest(
                 namespace=client.namespace,
                 task_queue=TaskQueue(name=conf.temporal_task_queue()),
                 task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
             )
-            return bool((await client.workflow_service.describe_task_queue(request, timeout=_RPC_TIMEOUT)).pollers)
+            return _lack_of_workers(await client.workflow_service.describe_task_queue(request, timeout=_RPC_TIMEOUT))
 
         try:
-            is_served = connection().call(ask, TELL_SECONDS)
+            return connection().call(ask, TELL_SECONDS)
         except Exception as error:
             status = status_of(error)
             return _OUTAGES.get(status, f"Temporal cannot be reached ({status.name}).")
-        return None if is_served else "No worker takes work from the task queue in Temporal."
 
     def start(self, run_ids: Sequence[UUID], due_at: datetime | None = None) -> None:
         alone = set(run_ids) if len(run_ids) == 1 else _have_waited(run_ids)
@@ -136,11 +135,27 @@ class TemporalEngine(Engine):
             logger.warning("Temporal does not take runs (%s); the sweep will hand them over", status_of(error).name)
 
 
+_VERSIONED: Final = WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED
 _OUTAGES: Final = {
     RPCStatusCode.NOT_FOUND: "Temporal has no namespace of the name that is set.",
     RPCStatusCode.UNAUTHENTICATED: "Temporal does not let this process in: it does not know its credentials.",
     RPCStatusCode.PERMISSION_DENIED: "Temporal does not let this process in: its credentials do not suffice.",
 }
+
+
+def _lack_of_workers(queue: DescribeTaskQueueResponse) -> str | None:
+    """Why runs that begin now would be given to no worker of the queue."""
+    if not queue.pollers:
+        return "No worker takes work from the task queue in Temporal."
+    current = queue.versioning_info.current_deployment_version
+    options = [poller.deployment_options for poller in queue.pollers]
+    if not current.build_id:
+        if any(option.worker_versioning_mode != _VERSIONED for option in options):
+            return None
+        return "No version of the workers in Temporal is the current one: make one so, by manage.py temporal_version."
+    if (current.deployment_name, current.build_id) in [(option.deployment_name, option.build_id) for option in options]:
+        return None
+    return f"No worker in Temporal is of the current version, “{current.build_id}” of “{current.deployment_name}”."
 
 
 def _have_waited(run_ids: Sequence[UUID]) -> set[UUID]:
