@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
+
+from triggers.context import encode
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,18 @@ class CurrentStep:
     key: str | None = None
     #: The moment from which waits are counted: now, or later where time is made to pass in tests.
     now: datetime | None = None
+    #: What is written to the step beside its outcome.
+    record: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def keep(self, **result: Any) -> None:
+        """
+        Keep these values as the step's ``result``, however the attempt ends; those of a later call take their place.
+
+        Raises ContextInvalid for what a context could not hold either, and RuntimeError in ``perform_many``.
+        """
+        if self.key is None:
+            raise RuntimeError("In perform_many there is no single step that could keep a result.")
+        self.record.update(encode({"result": result}))
 
 
 _current: ContextVar[CurrentStep | None] = ContextVar("triggers_current_step", default=None)

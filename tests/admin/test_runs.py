@@ -15,6 +15,7 @@ from tests.admin.pages import queries_of, run_list, run_page, runs_in, text
 from tests.probe.models import (
     AwaitAction,
     FlakyAction,
+    KeepAction,
     ProbeEvent,
     RecordEffectAction,
     RefusingAction,
@@ -155,6 +156,15 @@ def test_details_of_errors_and_contexts_are_for_those_who_may_see_them(
     page = text(run_page(client, run))
     assert "PermanentError. Its message is hidden: your account may not see the details of errors." in page
     assert "Hidden: your account may not see contexts." in page
+
+
+def test_what_an_action_has_kept_is_shown_to_those_who_may_see_contexts(
+    admin_client: Client, client_with: Callable[..., Client], ada: User
+) -> None:
+    a_trigger(KeepAction())
+    run = run_for(ada, context={"number": "seven <b>"})
+    assert "What came of it number seven <b> at null" in text(run_page(admin_client, run))
+    assert "seven" not in text(run_page(client_with("view_run"), run))
 
 
 def test_what_people_wrote_is_shown_as_text(admin_client: Client, ada: User) -> None:

@@ -13,9 +13,10 @@ from tests.acceptance.scenario import a_trigger
 from tests.api.conftest import StartClient
 from tests.api.problems import assert_problem, problem
 from tests.api.records import moment, performed_run, run_as_json, url
-from tests.probe.models import ProbeEvent, RecordEffectAction, RefusingAction
+from tests.probe.models import KeepAction, ProbeEvent, RecordEffectAction, RefusingAction
 from triggers import fire
 from triggers.models import ActionCountCondition, Activity, Run, Step, Trigger
+from triggers.running import advance
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +46,7 @@ def test_a_run_tells_its_steps(reader: APIClient, anna: User) -> None:
                 "started_at": moment(succeeded.started_at),
                 "ended_at": moment(succeeded.ended_at),
                 "detail": "",
+                "result": None,
                 "woken_by": None,
                 "error_type": "",
                 "error_message": "",
@@ -57,6 +59,7 @@ def test_a_run_tells_its_steps(reader: APIClient, anna: User) -> None:
                 "started_at": moment(failed.started_at),
                 "ended_at": moment(failed.ended_at),
                 "detail": failed.detail,
+                "result": None,
                 "woken_by": None,
                 "error_type": failed.error_type,
                 "error_message": "it will never work",
@@ -74,6 +77,19 @@ def test_contexts_and_errors_are_hidden_without_their_permission(client_with: St
     assert client.get(url(run.occurrence)).json()["context"] is None
     (step,) = client.get(url(run)).json()["steps"]
     assert step["error_message"] == "hidden: needs the permission triggers.view_context"
+
+
+def test_what_an_action_has_kept_is_told_to_those_who_may_see_contexts(
+    reader: APIClient, client_with: StartClient, anna: User
+) -> None:
+    a_trigger(KeepAction())
+    run = fire(ProbeEvent, users=anna, context={"number": Decimal("1.50")}).runs.get()
+    advance([run.pk])
+
+    (step,) = reader.get(url(run)).json()["steps"]
+    assert step["result"] == {"number": "1.50", "at": None}
+    (step,) = client_with("view_run", username="outsider").get(url(run)).json()["steps"]
+    assert step["result"] is None
 
 
 def test_a_skipped_run_tells_the_condition_that_decided(reader: APIClient, anna: User) -> None:

@@ -359,6 +359,18 @@ class TokenAction(ProbeAction):
         new_effect(user, f"{self.label} {self.token}").save()
 
 
+class KeepAction(ProbeAction):
+    """Keeps what the context says, twice, and then fails if the context says so."""
+
+    def perform(self, user: Any, context: dict[str, Any]) -> None:
+        step = current_step()
+        assert step is not None
+        step.keep(number=0, other="gone")
+        step.keep(number=context["number"], at=context.get("at"))
+        if context.get("fails"):
+            raise PermanentError("it is kept all the same")
+
+
 class SelfSavingAction(ProbeAction):
     """Counts in itself how often it was performed."""
 

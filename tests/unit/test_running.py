@@ -10,7 +10,9 @@ from tests.acceptance.scenario import a_trigger, counted, effects
 from tests.probe import models as probe
 from tests.unit.conftest import FAR, ids
 from triggers import conf, current_step, fire, flow
-from triggers.exceptions import PermanentError, RetryAfter
+from triggers.context import decode
+from triggers.exceptions import ContextInvalid, PermanentError, RetryAfter
+from triggers.execution import CurrentStep
 from triggers.models import (
     Action,
     ActionCountCondition,
@@ -42,6 +44,25 @@ def test_actions_are_performed_in_the_order_of_their_positions(ada, run_to_the_e
         ("b", f"{run.pk}:0"),
         ("a", f"{run.pk}:1"),
     ]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_an_action_keeps_is_the_result_of_its_step_however_it_ends(ada, run_to_the_end, fails):
+    a_trigger(probe.KeepAction())
+    at = timezone.now()
+    (run,) = run_to_the_end(fire(probe.ProbeEvent, users=ada, context={"number": 7, "at": at, "fails": fails}))
+    assert run.status == ("failed" if fails else "succeeded")
+    assert decode(run.steps.get().result) == {"number": 7, "at": at}
+
+
+def test_what_cannot_be_kept_fails_the_step_and_perform_many_keeps_nothing():
+    step = CurrentStep(depth=0, key="a:0")
+    step.keep(a=1)
+    with pytest.raises(ContextInvalid, match="result/b"):
+        step.keep(b=object())
+    assert step.record == {"result": {"a": 1}}
+    with pytest.raises(RuntimeError, match="perform_many"):
+        CurrentStep(depth=0).keep(a=1)
 
 
 def test_advancing_twice_changes_nothing(ada):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -217,6 +217,8 @@ class StepLine:
     step: Step
     #: A link to the event that ended the wait which the step began.
     event: str = ""
+    #: What the action has kept, for those who may see it.
+    result: Sequence[tuple[str, str]] = ()
 
     @property
     def action(self) -> str:

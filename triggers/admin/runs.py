@@ -130,7 +130,7 @@ class RunAdmin(OperatingAdmin, RecordAdmin):
         context |= {
             "run": obj,
             "story": narrative.story(obj, steps),
-            "steps": [narrative.StepLine(step, _link_to_event(obj, step)) for step in steps],
+            "steps": [_line(obj, step, may_see_details) for step in steps],
             "may_see_details": may_see_details,
             "occurred": narrative.moment(obj.occurrence.occurred_at),
             "happened": narrative.type_with_label(obj.occurrence.type),
@@ -221,6 +221,11 @@ class RunAdmin(OperatingAdmin, RecordAdmin):
         if run.links.reach(Occurrence):
             links.insert(0, run.links.to_page(Occurrence, run.occurrence_id, _("What came of this event")))
         return format_html_join(", ", "{}", ((link,) for link in links))
+
+
+def _line(run: Any, step: Step, may_see_details: bool) -> narrative.StepLine:
+    result = decode(step.result) if may_see_details and step.result else {}
+    return narrative.StepLine(step, _link_to_event(run, step), context_in_words(result))
 
 
 def _link_to_event(run: Any, step: Step) -> str:

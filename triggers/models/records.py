@@ -291,6 +291,8 @@ class Step(models.Model):
     started_at = models.DateTimeField(_("started at"))
     ended_at = models.DateTimeField(_("ended at"), null=True)
     detail = models.TextField(_("detail"), blank=True, default="")
+    #: What the action has kept of its last attempt, as stored; null where it kept nothing.
+    result = models.JSONField(_("result"), null=True)
     #: The occurrence that ended the wait which the step began.
     woken_by = _past_reference("triggers.Occurrence", null=True, verbose_name=_("woken by"))
     error_type = models.CharField(_("error"), max_length=200, blank=True, default="")

@@ -94,7 +94,8 @@ def perform_one(lease: Lease, work: Work, action: Action) -> None:
     lease.ensure(action.timeout)
     attempt = Attempt(work, action, lease.clock.now())
     committed: list[settling.Fields] = []
-    with performing(CurrentStep(depth=work.depth, run_id=work.run.pk, key=work.step_key, now=lease.moment)):
+    step = CurrentStep(work.depth, work.run.pk, work.step_key, lease.moment, attempt.record)
+    with performing(step):
         try:
             if action.atomic:
                 with transaction.atomic(using=lease.using):

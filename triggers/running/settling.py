@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -42,6 +42,8 @@ class Attempt:
     work: Work
     action: Action
     started_at: datetime
+    #: What the action has kept of it, as a field of the step.
+    record: Fields = field(default_factory=dict)
 
     @property
     def number(self) -> int:
@@ -49,7 +51,7 @@ class Attempt:
 
     def save(self, using: str, status: str, ended_at: datetime | None, **fields: Any) -> None:
         """Write the step: the same row for every attempt."""
-        fields |= {"status": status, "attempts": self.number, "ended_at": ended_at}
+        fields |= {"status": status, "attempts": self.number, "ended_at": ended_at, "result": None} | self.record
         if self.work.waiting_step:
             Step.objects.using(using).filter(pk=self.work.waiting_step.pk).update(**fields)
         else:

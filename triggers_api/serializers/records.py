@@ -28,7 +28,9 @@ class RecordSerializer(serializers.ModelSerializer[Any]):
 
 
 class StepSerializer(RecordSerializer):
-    """One action of a run: how often it was tried, when, and how it ended."""
+    """One action of a run: how often it was tried, when, how it ended, and what it has kept of that."""
+
+    result: Any = ContextField(allow_null=True)
 
     class Meta:
         model = Step
@@ -40,6 +42,7 @@ class StepSerializer(RecordSerializer):
             "started_at",
             "ended_at",
             "detail",
+            "result",
             "woken_by",
             "error_type",
             "error_message",
@@ -102,7 +105,7 @@ class ListedRunSerializer(RecordSerializer):
 
 
 class RunSerializer(ListedRunSerializer):
-    """A run with its steps. What errors say is hidden from those who may not see the context."""
+    """A run with its steps. What errors say and results are hidden from those who may not see the context."""
 
     steps = StepSerializer(many=True)
 
@@ -112,9 +115,10 @@ class RunSerializer(ListedRunSerializer):
 
     def to_representation(self, run: Run) -> dict[str, Any]:
         answer: dict[str, Any] = super().to_representation(run)
-        if not self.context["may_see_context"](run.occurrence):
-            for step in answer["steps"]:
-                step["error_message"] = step["error_message"] and HIDDEN
+        may_see = self.context["may_see_context"](run.occurrence)
+        for step in answer["steps"]:
+            step["error_message"] = step["error_message"] if may_see else step["error_message"] and HIDDEN
+            step["result"] = plain(step["result"]) if may_see else None
         return answer
 
 
