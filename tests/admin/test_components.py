@@ -11,7 +11,7 @@ from django.urls import reverse
 from tests.acceptance.scenario import a_trigger
 from tests.admin.pages import add_component, form_values, text, trigger_url
 from tests.app.models import ClockEvent, HasUncompletedTaskCondition, SendEmailAction
-from tests.probe.models import FlakyAction, Misbehaving, ProbeEvent, RecordEffectAction
+from tests.probe.models import FlakyAction, Misbehaving, ProbeEvent, RecordEffectAction, TokenAction
 from triggers.admin.components import explanation
 from triggers.models import Action, ActionCountCondition, ActionFrequencyCondition, Event, Trigger
 
@@ -38,6 +38,41 @@ def test_every_installed_component_class_can_be_added(admin_client: Client) -> N
     assert {SendEmailAction, FlakyAction, RecordEffectAction} <= forms["actions"].keys()
     assert {ClockEvent, ProbeEvent} <= forms["events"].keys()
     assert {HasUncompletedTaskCondition, ActionCountCondition, ActionFrequencyCondition} <= forms["conditions"].keys()
+
+
+def test_a_secret_is_not_shown_and_stays_if_it_is_left_blank(
+    admin_client: Client, client_with: Callable[..., Client]
+) -> None:
+    trigger = a_trigger(TokenAction(token="s3cret"))
+    page = admin_client.get(trigger_url(trigger))
+    assert "s3cret" not in page.content.decode()
+    assert "A value is set, which is not shown. Leave this blank to keep it." in text(page)
+    values = form_values(page)
+
+    values["actions-0-label"] = "written with"
+    assert admin_client.post(trigger_url(trigger), values).status_code == 302
+    action = TokenAction.objects.get()
+    assert (action.token, action.label) == ("s3cret", "written with")
+
+    values["actions-0-token"] = "n3w"
+    assert admin_client.post(trigger_url(trigger), values).status_code == 302
+    assert TokenAction.objects.get().token == "n3w"
+
+    page = client_with("view_trigger", "view_action").get(trigger_url(trigger))
+    assert "written with" in text(page)
+    assert "n3w" not in page.content.decode()
+    history = admin_client.get(reverse("admin:triggers_trigger_history", args=[trigger.pk])).content.decode()
+    assert "s3cret" not in history
+    assert "n3w" not in history
+
+
+def test_a_secret_is_needed_for_a_new_component(admin_client: Client) -> None:
+    trigger = a_trigger(RecordEffectAction())
+    values = form_values(admin_client.get(trigger_url(trigger)))
+    add_component(values, "actions", TokenAction, label="called with", position="1")
+    response = admin_client.post(trigger_url(trigger), values)
+    assert response.status_code == 200
+    assert "This field is required." in text(response)
 
 
 def test_classes_come_in_the_order_of_their_names(admin_client: Client) -> None:

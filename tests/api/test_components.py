@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from tests.api.conftest import StartClient
 from tests.api.problems import assert_problem, database, invalid, problem
+from tests.probe.models import TokenAction
 from tests.variety.models import SeasonalTrigger, SecretAction, VariedCondition
 from triggers.models import Action, ActionCountCondition, Condition, Event, Trigger
 
@@ -220,6 +221,22 @@ def test_a_secret_is_never_told_and_stays_when_it_is_left_out(admin: APIClient) 
     assert_problem(
         post(admin, name="Other", actions=[action]),
         invalid(("/actions/0/secret", "required", "This field is required.")),
+    )
+
+
+def test_secret_fields_are_never_told_and_stay_when_they_are_left_out(admin: APIClient) -> None:
+    action = {"type": "probe.TokenAction", "label": "called with"}
+    response = post(admin, actions=[action | {"token": "s3cret"}])
+    told = action | {"id": Action.objects.get().pk, "on_failure": "stop"}
+    assert response.json()["actions"] == [told]
+
+    response = admin.put(response.headers["Location"], response.json(), format="json")
+
+    assert (response.status_code, response.json()["actions"]) == (200, [told])
+    assert TokenAction.objects.get().token == "s3cret"
+    assert_problem(
+        post(admin, name="Other", actions=[action]),
+        invalid(("/actions/0/token", "required", "This field is required.")),
     )
 
 

@@ -18,7 +18,7 @@ from django.db.models import Model
 from django.forms import ModelForm
 from django.forms.formsets import DELETION_FIELD_NAME
 from django.http import HttpRequest
-from django.utils.html import escape, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -61,6 +61,35 @@ class PermittedChanges:
         return self.can_change and bool(super().has_changed())  # type: ignore[misc]
 
 
+class KeptSecrets:
+    """A form that does not show secrets. One that is left blank stays as it is."""
+
+    instance: Any
+    fields: Any
+    initial: dict[str, Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self._kept:
+            self.initial[name] = ""
+            self.fields[name].required = False
+            kept = _("A value is set, which is not shown. Leave this blank to keep it.")
+            self.fields[name].help_text = format_html("{} {}", self.fields[name].help_text, kept)
+
+    def clean(self) -> Any:
+        super().clean()  # type: ignore[misc]
+        values: dict[str, Any] = self.cleaned_data  # type: ignore[attr-defined]
+        for name in self._kept:
+            if name in values and not values[name]:
+                values[name] = getattr(self.instance, name)
+        return values
+
+    @property
+    def _kept(self) -> list[str]:
+        secrets = self.instance.secret_fields
+        return [name for name in secrets if name in self.fields and getattr(self.instance, name)]
+
+
 class ComponentInline(StackedPolymorphicInline.Child):
     """The form of one class. ``admin_initkwargs`` of the class overrides any attribute."""
 
@@ -83,7 +112,7 @@ class ComponentInline(StackedPolymorphicInline.Child):
             "can_add": self._kind.has_add_permission(request, obj),
             "can_change": self._kind.has_change_permission(request, obj),
         }
-        form = type(self.form.__name__, (PermittedChanges, self.form), permitted)
+        form = type(self.form.__name__, (PermittedChanges, KeptSecrets, self.form), permitted)
         return super().get_formset_child(request, obj, **{"form": form} | kwargs)
 
     @property
@@ -207,6 +236,8 @@ class ComponentAdminFormSet(PolymorphicInlineAdminFormSet):
         model = form._meta.model
         inline = self.opts.get_child_inline_instance(model)
         fieldsets = self.get_child_fieldsets(inline)
+        if not is_editable:
+            fieldsets = _without(model.secret_fields, fieldsets)
         readonly = self.get_child_readonly_fields(inline)
         admin_form = PolymorphicInlineAdminForm(
             formset=self.formset,
@@ -220,6 +251,16 @@ class ComponentAdminFormSet(PolymorphicInlineAdminFormSet):
         )
         admin_form.template_id = template_id(model)  # type: ignore[attr-defined]
         return admin_form
+
+
+def _without(names: Collection[str], fieldsets: Any) -> Any:
+    """The fieldsets without these fields, of which each line is one or several."""
+    lines = [[[line] if isinstance(line, str) else line for line in options["fields"]] for _, options in fieldsets]
+    kept = [[tuple(name for name in line if name not in names) for line in group] for group in lines]
+    return [
+        (title, options | {"fields": [line for line in group if line]})
+        for (title, options), group in zip(fieldsets, kept, strict=True)
+    ]
 
 
 def template_id(model: type[Model]) -> str:

@@ -64,6 +64,14 @@ class VariantSerializer(Strict, StrictModelSerializer):
             names = list(super().get_field_names(declared_fields, info))
         return list(dict.fromkeys(["type", "id", *names, *declared_fields]))
 
+    def build_standard_field(self, field_name: str, model_field: Any) -> Any:
+        """Secrets can be set, and are never told."""
+        field_class, options = super().build_standard_field(field_name, model_field)
+        model: Any = self.Meta.model
+        if field_name in getattr(model, "secret_fields", ()):
+            options["write_only"] = True
+        return field_class, options
+
     def get_fields(self) -> dict[str, Any]:
         """What is never told may be left out of a row that has it: it stays as it is."""
         fields = super().get_fields()
@@ -129,8 +137,8 @@ class PolymorphicSerializer(serializers.Serializer[Any]):
     def serializer_class_of(cls, model: type[PolymorphicModel]) -> type[VariantSerializer]:
         if model not in cls.registered:
             meta = type("Meta", (), {"model": model})
-            made = type(f"{model.__name__}Serializer", (cls.variant_class,), {"Meta": meta, "__doc__": model.__doc__})
-            cls.registered[model] = made
+            attributes = {"Meta": meta, "__doc__": model.__doc__, "example": getattr(model, "api_example", {})}
+            cls.registered[model] = type(f"{model.__name__}Serializer", (cls.variant_class,), attributes)
         return cls.registered[model]
 
     def delegate(self, data: Any, instance: Any = None) -> VariantSerializer:
