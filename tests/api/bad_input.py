@@ -265,6 +265,7 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     # lists
     "a cursor that is none": lambda w: w.get("runs/?cursor=abc"),
     "a query parameter that is not known": lambda w: w.get("activities/?status=failed"),
+    "a query parameter where none is taken": lambda w: w.post(f"runs/{w.failed.pk}/retry/?force=1", {}),
     "a query parameter twice": lambda w: w.get("runs/?status=failed&status=failed"),
     "a limit that is none": lambda w: w.get("runs/?limit=101"),
     "an empty value in a query": lambda w: w.get("runs/?occurrence="),

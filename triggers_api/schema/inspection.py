@@ -80,7 +80,7 @@ class TriggersAutoSchema(AutoSchema):
         text = (method.__doc__ and get_doc(method)) or get_doc(type(self.view))
         first, _full_stop, rest = text.partition(".")
         parts = [rest.strip()]
-        if self.operation.query is not None and self.operation.query().fields:
+        if self.operation.query().fields:
             parts.append(cleandoc(self.operation.query.__doc__ or ""))
         return " ".join(first.split()), "\n\n".join(part for part in parts if part)
 
@@ -91,7 +91,7 @@ class TriggersAutoSchema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         parameters: list[Any] = []
-        if self.operation.query is not None and self.operation.query().fields:
+        if self.operation.query().fields:
             parameters.append(self.operation.query)
         parameters += [self._parameter(header) for header in self.operation.takes]
         status = self.operation.status
@@ -130,10 +130,9 @@ class TriggersAutoSchema(AutoSchema):
 
     def _process_override_parameters(self, direction: str = "request") -> Any:
         parameters = super()._process_override_parameters(direction)
-        if self.operation.query is not None:
-            for name, field in self.operation.query().fields.items():
-                if callable(field.default) and not isinstance(field.default, type):
-                    parameters[name, OpenApiParameter.QUERY]["schema"]["default"] = field.default()
+        for name, field in self.operation.query().fields.items():
+            if callable(field.default) and not isinstance(field.default, type):
+                parameters[name, OpenApiParameter.QUERY]["schema"]["default"] = field.default()
         return parameters
 
     @staticmethod

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rest_framework.serializers import BaseSerializer, Serializer
+from rest_framework.serializers import BaseSerializer
+
+from triggers_api.queries import Parameters
 
 #: A serializer (of many: an instance), or a JSON Schema where there is none.
 Content = type[BaseSerializer[Any]] | BaseSerializer[Any] | Mapping[str, Any]
@@ -37,7 +39,7 @@ class Operation:
     #: What is sent, by media type if there are several.
     body: Content | Mapping[str, Content] | None = None
     #: The parameters of the query; its docstring goes with the view's.
-    query: type[Serializer[Any]] | None = None
+    query: type[Parameters] = Parameters
     #: Headers of the request, and of the answer.
     takes: tuple[Header, ...] = ()
     gives: tuple[Header, ...] = ()

@@ -21,6 +21,7 @@ from triggers_api.definitions import etag
 from triggers_api.errors import Problem
 from triggers_api.negotiation import Negotiation
 from triggers_api.parsers import StrictJSONParser
+from triggers_api.queries import Parameters
 from triggers_api.schema.inspection import TriggersAutoSchema
 from triggers_api.schema.operations import Operation
 
@@ -52,12 +53,18 @@ class TriggersView(APIView):
     #: What the schema says of each method, and under which heading; without them the view is not in the schema.
     operations: ClassVar[Mapping[str, Operation]] = {}
     tag: ClassVar[str]
+    #: What the query may say of methods that are not in the schema.
+    query_class: ClassVar[type[Parameters]] = Parameters
+    #: The query of the request.
+    query: Parameters
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if "Transfer-Encoding" in request.headers and not request.headers.get("Content-Length"):
             # Django would read it as empty.
             raise Problem(411, "length_required", "Send the body with its Content-Length, not in chunks.")
+        operation = self.operations.get("get" if request.method == "HEAD" else str(request.method).lower())
+        self.query = (operation.query if operation else self.query_class).read(request)
 
     def get_authenticators(self) -> list[Any]:
         classes = self.authentication_classes

@@ -31,7 +31,7 @@ from triggers_api.views.base import TriggersView
 class ListView(TriggersView):
     """Records, newest first, a page at a time."""
 
-    query_class: ClassVar[type[Query]]
+    query: Query
     serializer_class: ClassVar[type[BaseSerializer[Any]]]
 
     def rows(self) -> QuerySet[Any]:
@@ -39,11 +39,10 @@ class ListView(TriggersView):
         raise NotImplementedError
 
     def get(self, request: Request) -> Response:
-        query = self.query_class.read(request)
-        shown, has_more = query.page(self.rows())
+        shown, has_more = self.query.page(self.rows())
         return Response(
             {
-                "next": _next(request, query.cursor_of(shown[-1])) if has_more else None,
+                "next": _next(request, self.query.cursor_of(shown[-1])) if has_more else None,
                 "results": self.tell(shown),
             }
         )
@@ -65,7 +64,6 @@ class OccurrencesView(ListView):
     """What was fired."""
 
     permission_classes = [MayListOccurrences]
-    query_class = OccurrenceQuery
     serializer_class = ListedOccurrenceSerializer
     tag = "occurrences"
     operations = {
@@ -86,7 +84,6 @@ class RunsView(UsersListView):
     """What was done for users, or why nothing was."""
 
     permission_classes = [MayListRuns]
-    query_class = RunQuery
     serializer_class = ListedRunSerializer
     tag = "runs"
     operations = {
@@ -107,7 +104,6 @@ class ActivitiesView(UsersListView):
     """How often and when triggers acted on users: what limits read."""
 
     permission_classes = [MayListActivities]
-    query_class = ActivityQuery
     serializer_class = ActivitySerializer
     tag = "activities"
     operations = {

@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from triggers_api.errors import Problem, QueryInvalid
 from triggers_api.negotiation import Negotiation
-from triggers_api.queries import FormatQuery, Parameters
+from triggers_api.queries import FormatQuery
 from triggers_api.schema.document import document
 from triggers_api.views.base import TriggersView, unless_known
 
@@ -49,9 +49,9 @@ class SchemaView(OpenView):
 
     renderer_classes = [JSONRenderer, OpenApiYamlRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer]
     content_negotiation_class = FormatNegotiation
+    query_class = FormatQuery
 
     def get(self, request: Request) -> Response:
-        FormatQuery.read(request)
         return unless_known(request, document(request.path.rstrip("/").removesuffix("schema")))
 
 
@@ -61,7 +61,6 @@ class DocsView(OpenView):
     renderer_classes = [TemplateHTMLRenderer]
 
     def get(self, request: Request) -> Response:
-        Parameters.read(request)
         if missing := [app for app in APPS if not apps.is_installed(app)]:
             detail = f"This page needs {' and '.join(missing)} in INSTALLED_APPS. The document itself is at schema/."
             raise Problem(404, "docs_not_installed", detail)

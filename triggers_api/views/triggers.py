@@ -41,7 +41,6 @@ class TriggerListView(ListView):
     """Triggers with all that they are made of."""
 
     permission_classes = [MayConfigure]
-    query_class = TriggerQuery
     tag = "triggers"
     operations = {
         "get": Operation(

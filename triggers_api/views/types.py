@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from triggers_api.discovery import tell_event_types, tell_type, tell_types
 from triggers_api.permissions import MayDiscover, may_fire_type
-from triggers_api.queries import ComponentTypeQuery, Parameters
+from triggers_api.queries import ComponentTypeQuery
 from triggers_api.schema.operations import ETAG, IF_NONE_MATCH, Operation
 from triggers_api.serializers.types import ComponentTypeSerializer, ComponentTypesSerializer, EventTypesSerializer
 from triggers_api.views.base import TriggersView, unless_known
@@ -33,7 +33,7 @@ class ComponentTypesView(TypesView):
     }
 
     def get(self, request: Request) -> Response:
-        kind = ComponentTypeQuery.read(request).validated_data.get("kind")
+        kind = self.query.validated_data.get("kind")
         return unless_known(request, {"results": tell_types(*[kind] if kind else [])})
 
 
@@ -54,13 +54,8 @@ class ComponentTypeView(TypesView):
 class EventTypesView(TypesView):
     """What can be fired. An API key that is limited to some types of events is told of those only."""
 
-    operations = {
-        "get": Operation(
-            "event_types_list", EventTypesSerializer, query=Parameters, takes=(IF_NONE_MATCH,), gives=(ETAG,)
-        )
-    }
+    operations = {"get": Operation("event_types_list", EventTypesSerializer, takes=(IF_NONE_MATCH,), gives=(ETAG,))}
 
     def get(self, request: Request) -> Response:
-        Parameters.read(request)
         told = [event for event in tell_event_types() if may_fire_type(request, event["type"])]
         return unless_known(request, {"results": told})
