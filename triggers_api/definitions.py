@@ -13,7 +13,7 @@ from django.db.models import prefetch_related_objects
 from polymorphic.models import PolymorphicModel
 
 from triggers import clock
-from triggers.loading import class_name, load, rows
+from triggers.loading import class_name, load, of_their_classes, rows
 from triggers.models import Action, Condition, Event, Trigger
 
 _ORDER: Final[dict[type[Any], tuple[str, ...]]] = {Event: ("pk",), Condition: ("pk",), Action: ("position", "pk")}
@@ -29,6 +29,13 @@ class Components:
 
     def of(self, kind: type[PolymorphicModel]) -> list[Any]:
         return self._of[kind]
+
+
+def as_what_they_are(bases: Sequence[Trigger]) -> list[Trigger]:
+    """The triggers, each of its own class; as plain triggers where that is not installed."""
+    found, missing = of_their_classes(Trigger, bases, clock.alias())
+    by_key = {trigger.pk: trigger for trigger in (*missing, *found)}
+    return [by_key[base.pk] for base in bases]
 
 
 def load_components(triggers: Sequence[Trigger]) -> None:

@@ -93,7 +93,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response:
             "status": problem.status_code,
             "detail": _shortened(_sentence(problem)),
             "code": _code(problem),
-            "errors": list(islice(_entries(problem), MAX_ERRORS)),
+            "errors": list(islice(entries(problem), MAX_ERRORS)),
         },
         status=problem.status_code,
         headers=_headers(problem),
@@ -160,7 +160,8 @@ def _code(problem: APIException) -> str:
     return str(getattr(problem.detail, "code", problem.default_code))
 
 
-def _entries(problem: APIException) -> Iterator[dict[str, str]]:
+def entries(problem: APIException) -> Iterator[dict[str, str]]:
+    """What is wrong, part by part."""
     if isinstance(problem, ValidationError):
         yield from _leaves(problem.detail, ())
     elif isinstance(problem, Problem) and problem.path is not None:

@@ -95,6 +95,22 @@ class MayConfigure(IsAuthenticated):
         return is_permitted(request, permission)
 
 
+class MayApply(IsAuthenticated):
+    """
+    Users who may view triggers, and to apply a configuration may change them too. What it takes to add, delete, enable
+    and disable is asked for where a configuration does so.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not super().has_permission(request, view):
+            return False
+        needed = ("view_trigger", "change_trigger") if request.method == "PUT" else ("view_trigger",)
+        missing = [name for name in needed if not is_permitted(request, f"triggers.{name}")]
+        if missing:
+            self.message = _("To do this you need the permission %s.") % f"triggers.{missing[0]}"
+        return not missing
+
+
 class MayDiscover(IsAuthenticated):
     """Users who read triggers, make them or fire events: all need the types there are."""
 

@@ -206,6 +206,13 @@ class ComponentTypeQuery(Parameters):
     )
 
 
+class ConfigurationQuery(Parameters):
+    """With ``plan`` nothing is changed; with ``prune`` what the sections of the body do not name is deleted."""
+
+    plan = FlagField(default=False)
+    prune = FlagField(default=False)
+
+
 class FormatQuery(Parameters):
     """The format of what is answered."""
 

@@ -15,6 +15,7 @@ from django.urls import URLPattern, path, re_path
 from triggers_api.views import (
     activities,
     cloudevents,
+    configuration,
     explaining,
     firing,
     health,
@@ -39,6 +40,7 @@ urlpatterns = [
     *_paths("triggers/<int:id>", triggers.TriggerView.as_view(), "trigger"),
     *_paths("triggers/<int:id>/enable", triggers.EnableTriggerView.as_view(), "trigger-enable"),
     *_paths("triggers/<int:id>/disable", triggers.DisableTriggerView.as_view(), "trigger-disable"),
+    *_paths("configuration", configuration.ConfigurationView.as_view(), "configuration"),
     *_paths("fire", firing.FireView.as_view(), "fire"),
     *_paths("fire/batch", firing.FireBatchView.as_view(), "fire-batch"),
     *_paths("cloudevents", cloudevents.CloudEventsView.as_view(), "cloudevents"),

@@ -105,6 +105,10 @@ class World:
     def events(self, *events: Any) -> Any:
         return self.raw(json.dumps(events).encode(), "cloudevents/", "application/cloudevents-batch+json")
 
+    def export(self) -> Any:
+        """The triggers, as a configuration has them: Disabled, Enabled, Incomplete."""
+        return self.get("configuration/").json()["triggers"]
+
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         return self.root.post(API + path, body, format="json", headers=headers)
 
@@ -123,6 +127,13 @@ def caller(user: User) -> APIClient:
     client.raise_request_exception = False  # the answer is what is looked at
     client.credentials(HTTP_AUTHORIZATION=f"Token {Token.objects.create(user=user).key}")
     return client
+
+
+TRIGGER: dict[str, Any] = {"type": "triggers.Trigger", "name": "New"}
+
+
+def configuration(client: APIClient, headers: Mapping[str, str] = NONE, query: str = "", **sections: Any) -> Any:
+    return client.put(f"{API}configuration/{query}", sections, format="json", headers=headers)
 
 
 def nested(levels: int) -> bytes:
@@ -216,6 +227,20 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     "enabling a trigger that is incomplete": lambda w: w.post(f"triggers/{w.incomplete.pk}/enable/"),
     "emptying a trigger that is enabled": lambda w: w.patch(w.enabled, actions=[]),
     "an If-Match that is stale": lambda w: w.patch(w.enabled, {"if-match": '"0"'}, name="Mine"),
+    # configuration
+    "a configuration with a section that is not known": lambda w: configuration(w.root, actions=[]),
+    "a configuration with a trigger twice": lambda w: configuration(w.root, triggers=w.export()[1:2] * 2),
+    "a configuration with a bad field": lambda w: configuration(
+        w.root, triggers=[*w.export()[:1], TRIGGER | {"actions": [EMAIL | {"type": "app.SendSmsAction"}]}]
+    ),
+    "a configuration that empties a trigger that is enabled": lambda w: configuration(
+        w.root, triggers=[TRIGGER | {"name": "Enabled"}]
+    ),
+    "a configuration with an If-Match that is stale": lambda w: configuration(w.root, {"if-match": '"0"'}),
+    "pruning without its permission": lambda w: configuration(
+        w.somebody("view_trigger", "change_trigger"), query="?prune=true", triggers=[]
+    ),
+    # one trigger
     "the id of no trigger": lambda w: w.get("triggers/0/"),
     # firing
     "an event type that is not known": lambda w: w.fire(type="app.NoEvent"),

@@ -30,6 +30,8 @@ OPERATIONS = {
     "activities_reset",
     "component_types_list",
     "component_types_retrieve",
+    "configuration_apply",
+    "configuration_retrieve",
     "event_types_list",
     "explain",
     "fire",

@@ -32,6 +32,14 @@ def true_trigger(body: Any, trigger: int | None = None) -> None:
             true_component(component, kind, trigger, taken)
 
 
+def true_configuration(body: Any) -> None:
+    for trigger in body.get("triggers", ()):
+        trigger["name"] = new(trigger["name"], 64)
+        true_trigger(trigger)
+        if not (trigger.get("events") and trigger.get("actions")):
+            trigger.pop("is_enabled", None)
+
+
 def true_component(component: Any, kind: Any, trigger: int | None, taken: set[int]) -> None:
     id = None if trigger is None else world.a_component(kind, component["type"], trigger, taken)
     if "id" in component:

@@ -48,6 +48,7 @@ IDS: Mapping[str, Callable[[Case[Any]], Any]] = {
 }
 
 BODIES: Mapping[str, Callable[[Case[Any]], None]] = {
+    "configuration_apply": lambda case: bodies.true_configuration(case.body),
     "explain": lambda case: bodies.true_firing(case.body),
     "fire": lambda case: bodies.true_firing(case.body),
     "fire_batch": lambda case: bodies.true_firings(case.body),
@@ -109,6 +110,8 @@ def true_headers(case: Case[Any]) -> None:
 def true_query(operation: str, case: Case[Any]) -> None:
     if "user" in case.query:
         case.query["user"] = str(world.a_user())
+    if operation == "configuration_apply":
+        case.query["prune"] = "false"  # others need the triggers that there are
     if operation == "triggers_list" and "cursor" in case.query:
         case.query["cursor"] = f"{case.query.get('order', '-id')}:{world.a_trigger()}"
 
@@ -129,10 +132,8 @@ def true_events(case: Case[Any]) -> None:
 
 
 def etag(case: Case[Any]) -> str | None:
-    """What the server answers as the ETag of the trigger."""
-    request = Request(
-        f"{URL}/api/v1/triggers/{case.path_parameters['id']}/", headers={"Authorization": f"Token {TOKEN}"}
-    )
+    """What the server answers as the ETag of what the request is about."""
+    request = Request(f"{URL}/api/v1{case.formatted_path}", headers={"Authorization": f"Token {TOKEN}"})
     try:
         with urlopen(request) as answer:
             tag: str | None = answer.headers["ETag"]

@@ -1,9 +1,11 @@
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.service.running import Triggers
+from tests.service.running import TRIGGERS, Triggers
 
 
 @pytest.fixture
@@ -15,3 +17,17 @@ def triggers(tmp_path: Path) -> Iterator[Triggers]:
     for log in sorted(triggers.folder.glob("output*")):
         # Seen only when the test has failed, as everything captured.
         print(f"--- {log.name}\n{log.read_text(errors='replace')}")
+
+
+@pytest.fixture
+def commands(triggers: Triggers, tmp_path: Path) -> Path:
+    """Shells find a folder with the command triggers, and with a curl if the machine has none."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "triggers").symlink_to(TRIGGERS)
+    if shutil.which("curl") is None:
+        curl = folder / "curl"
+        curl.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("curl.py")} "$@"\n')
+        curl.chmod(0o755)
+    triggers.env["PATH"] = f"{folder}:{triggers.env['PATH']}"
+    return folder

@@ -25,6 +25,7 @@ are ISO 8601 in days, hours, minutes and seconds.
 TAGS: Final = [
     {"name": "types", "description": "What triggers can be made of here."},
     {"name": "triggers", "description": "What should happen: events, conditions and ordered actions."},
+    {"name": "configuration", "description": "All that is set up, as one document to keep and to apply."},
     {"name": "firing", "description": "To say that events happened, and to ask what they would do."},
     {"name": "occurrences", "description": "What was fired."},
     {"name": "runs", "description": "What was done for whom, step by step, or why nothing was."},

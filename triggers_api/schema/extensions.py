@@ -265,6 +265,15 @@ class TypeExtension(OpenApiSerializerFieldExtension):
         return schema if "const" in schema else {"oneOf": [schema]}  # nothing that a hook could take for an enumeration
 
 
+class SectionExtension(OpenApiSerializerFieldExtension):
+    """The items of a section of a configuration."""
+
+    target_class = "triggers_api.serializers.configuration.SectionField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        return {"type": "array", "items": auto_schema.resolve_serializer(self.target.item, direction).ref}
+
+
 class VariantExtension(OpenApiSerializerExtension):
     """One class of triggers or components."""
 
@@ -272,7 +281,7 @@ class VariantExtension(OpenApiSerializerExtension):
     match_subclasses = True
 
     def get_name(self, auto_schema: AutoSchema, direction: Any) -> str:
-        return variant_name(self.target.Meta.model)
+        return str(self.target.schema_prefix) + variant_name(self.target.Meta.model)
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> Any:
         schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)

@@ -48,6 +48,8 @@ class VariantSerializer(Strict, StrictModelSerializer):
     hidden: ClassVar[frozenset[str]] = frozenset({"polymorphic_ctype"})
     #: Values for the example that clients are shown, where others than the defaults make more sense.
     example: ClassVar[Mapping[str, Any]] = {}
+    #: Before the name that it has in the schema, where a class has more than one serializer.
+    schema_prefix: ClassVar[str] = ""
 
     type = TypeField()
 

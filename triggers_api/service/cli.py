@@ -128,11 +128,28 @@ def manage(options: Namespace) -> None:
     execute_from_command_line(["triggers manage", *options.arguments])
 
 
+def export(options: Namespace) -> None:
+    """Write all that is set up to the standard output, as a file to keep and to apply."""
+    _manage_ready("triggers_export", *(["--json"] if options.json else []))
+
+
+def apply(options: Namespace) -> None:
+    """Make what is set up as a file says, all of it or nothing."""
+    flags = [f"--{name}" for name in ("plan", "prune") if getattr(options, name)]
+    _manage_ready("triggers_apply", *flags, "--", options.file)
+
+
+def _manage_ready(*arguments: str) -> None:
+    _set_up_django()
+    _require_migrations()
+    manage(Namespace(arguments=arguments))
+
+
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="triggers", description="When something happens to a user, do that.")
     parser.set_defaults(data=Path(os.environ.get("TRIGGERS_DATA", "triggers-data")))
     commands = parser.add_subparsers(required=True, metavar="command")
-    for command in (serve, web, worker, migrate, manage):
+    for command in (serve, web, worker, migrate, export, apply, manage):
         description = command.__doc__
         part = commands.add_parser(command.__name__, help=description, description=description)
         part.set_defaults(command=command)
@@ -146,6 +163,12 @@ def _parser() -> ArgumentParser:
             part.add_argument(
                 "--engine", choices=["celery", "temporal"], help="whose runs to perform (those of the default engine)"
             )
+        if command is export:
+            part.add_argument("--json", action="store_true", help="in JSON (in YAML)")
+        if command is apply:
+            part.add_argument("file", help="a file in YAML or JSON; - is the standard input")
+            part.add_argument("--plan", action="store_true", help="say what would be changed, and change nothing")
+            part.add_argument("--prune", action="store_true", help="delete what the sections of the file do not name")
         if command is manage:
             part.add_argument("arguments", nargs=REMAINDER)
     return parser

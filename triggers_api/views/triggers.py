@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Final
 
@@ -15,10 +15,10 @@ from rest_framework.response import Response
 
 from triggers import clock
 from triggers.enabling import disable, enable, refuse_incomplete
-from triggers.loading import of_their_classes, rows
+from triggers.loading import rows
 from triggers.models import Trigger
 from triggers_api import history
-from triggers_api.definitions import etag, load_components
+from triggers_api.definitions import as_what_they_are, etag, load_components
 from triggers_api.errors import Problem
 from triggers_api.permissions import MayConfigure, MayEnable
 from triggers_api.queries import TriggerQuery
@@ -66,7 +66,7 @@ class TriggerListView(ListView):
         return rows(Trigger, clock.alias())
 
     def tell(self, shown: list[Trigger]) -> Any:
-        triggers = _as_what_they_are(shown)
+        triggers = as_what_they_are(shown)
         load_components(triggers)
         return [_told(trigger) for trigger in triggers]
 
@@ -177,7 +177,7 @@ class DisableTriggerView(SwitchView):
 def _find(id: int, *, lock: bool = False) -> Trigger:
     bases = rows(Trigger, clock.alias())
     base = get_object_or_404(bases.select_for_update() if lock else bases, pk=id)
-    return _as_what_they_are([base])[0]
+    return as_what_they_are([base])[0]
 
 
 def _locked(request: Request, id: int) -> Trigger:
@@ -188,13 +188,6 @@ def _locked(request: Request, id: int) -> Trigger:
         detail = "The trigger has changed since it was read. Read it again, and send its ETag of now as If-Match."
         raise Problem(412, "precondition_failed", detail)
     return trigger
-
-
-def _as_what_they_are(bases: Sequence[Trigger]) -> list[Trigger]:
-    """The triggers, each of its own class; as plain triggers where that is not installed."""
-    found, missing = of_their_classes(Trigger, bases, clock.alias())
-    by_key = {trigger.pk: trigger for trigger in (*missing, *found)}
-    return [by_key[base.pk] for base in bases]
 
 
 def _saved(serializer: TriggerSerializer) -> Trigger:
