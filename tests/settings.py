@@ -15,7 +15,14 @@ from tests.app.settings import INSTALLED_APPS
 # Kombu's own lets a worker take a message that is half written, on which it ends.
 TRANSPORT_ALIASES["filesystem"] = "triggers_api.service.broker:Transport"
 
-INSTALLED_APPS = [*INSTALLED_APPS, "triggers.contrib.journeys", "triggers_api.keys", "tests.probe", "tests.variety"]
+INSTALLED_APPS = [
+    *INSTALLED_APPS,
+    "triggers.contrib.journeys",
+    "triggers_api.keys",
+    "triggers_api.service.people",
+    "tests.probe",
+    "tests.variety",
+]
 # Tests of keys have the API take them; all others have the tokens of the example project.
 SILENCED_SYSTEM_CHECKS = ["triggers_keys.W001"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import transaction
 from rest_framework.request import Request
 
@@ -14,6 +15,7 @@ from triggers.audiences import EVERYBODY
 from triggers.loading import load, rows
 from triggers.models import Event, Occurrence
 from triggers.registry import label
+from triggers_api import conf
 from triggers_api.errors import Path, Problem, at
 from triggers_api.people import People
 from triggers_api.permissions import is_permitted, may_fire_type
@@ -56,7 +58,29 @@ def fire_all(request: Request, calls: Sequence[Call]) -> list[Occurrence]:
 
 
 def _fire(request: Request, call: Call) -> Occurrence:
-    event, arguments = arguments_of(request, call.values)
+    values = dict(call.values)
+    if not values.pop("create_users", False):
+        return _fire_values(request, call, values)
+    with transaction.atomic(using=clock.alias()):
+        _create_users(request, values)
+        occurrence = _fire_values(request, call, values)
+        if occurrence.replayed:  # who has been deleted since is not made again
+            transaction.set_rollback(True, using=clock.alias())
+    return occurrence
+
+
+def _create_users(request: Request, values: Mapping[str, Any]) -> None:
+    permission = "{}.add_{}".format(*settings.AUTH_USER_MODEL.lower().split("."))
+    if not is_permitted(request, permission):
+        detail = f"To create users you need the permission {permission}."
+        raise Problem(403, "permission_denied", detail, ("create_users",))
+    create = conf.create_users()
+    if create is not None:
+        create([values["user"]] if "user" in values else values["users"])
+
+
+def _fire_values(request: Request, call: Call, values: Mapping[str, Any]) -> Occurrence:
+    event, arguments = arguments_of(request, values)
     if arguments.get("audience") == EVERYBODY and not is_permitted(request, "triggers.fire_event_to_all"):
         detail = "To fire an event to all you need the permission triggers.fire_event_to_all."
         raise Problem(403, "permission_denied", detail, ("audience",))
@@ -64,7 +88,7 @@ def _fire(request: Request, call: Call) -> Occurrence:
     if occurrence.replayed:  # answered as the first time, whatever has changed since
         return occurrence
     if "users" in arguments and len(occurrence.unknown_users) == len(arguments["users"].names):
-        raise nobody(call.values)
+        raise nobody(values)
     if isinstance(event, Event):
         _check_happened(occurrence)
     return occurrence

@@ -87,6 +87,10 @@ _RIGHT: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
         lambda value: value is None or isinstance(value, list | tuple | set | frozenset),
         'Write a list of types, such as ["triggers.ActionCountCondition"], or None for all.',
     ),
+    "TRIGGERS_API_CREATE_USERS": (
+        lambda value: value is None or isinstance(value, str) or callable(value),
+        "Write the dotted path of a function that takes names and makes the users who do not exist, or None.",
+    ),
     "TRIGGERS_API_PAGE_SIZE": (
         lambda value: value is None or (type(value) is int and 1 <= value <= conf.MAX_PAGE_SIZE),
         f"Write a number from 1 to {conf.MAX_PAGE_SIZE}, or None for the page size of REST_FRAMEWORK.",
@@ -108,6 +112,11 @@ def _classes() -> Iterator[checks.CheckMessage]:
                 continue
             if not isinstance(found, type):
                 yield checks.Error(f"{name}: {path!r} is no class.", hint="Name a class.", id="triggers_api.E003")
+    try:
+        conf.create_users()
+    except ImportError as error:
+        hint = "Correct the path."
+        yield checks.Error(f"TRIGGERS_API_CREATE_USERS: {error}.", hint=hint, id="triggers_api.E003")
 
 
 def _component_types() -> Iterator[checks.CheckMessage]:
@@ -129,12 +138,15 @@ def _unknown_names() -> Iterator[checks.CheckMessage]:
 
 
 def _user_field() -> Iterator[checks.CheckMessage]:
-    name, options = conf.user_field(), get_user_model()._meta
-    field: Any
+    options: Any = get_user_model()._meta
+    *relations, name = conf.user_field().split("__")
+    field: Any = None
     try:
+        for relation in relations:
+            options = _one_to_one(options, relation)
         field = options.pk if name == "pk" else options.get_field(name)
     except FieldDoesNotExist:
-        field = None
+        name = conf.user_field()
     if field not in options.concrete_fields:
         fields = ", ".join(field.name for field in options.fields if field.unique)
         yield checks.Error(
@@ -148,6 +160,14 @@ def _user_field() -> Iterator[checks.CheckMessage]:
             hint=f"Make {options.label}.{name} unique.",
             id="triggers_api.W002",
         )
+
+
+def _one_to_one(options: Any, name: str) -> Any:
+    """What there is of the row that each row has one of, at most. Raises FieldDoesNotExist."""
+    relation = options.get_field(name)
+    if not relation.one_to_one:
+        raise FieldDoesNotExist
+    return relation.related_model._meta
 
 
 def _unique_together(options: Any) -> Iterator[tuple[str, ...]]:

@@ -5,7 +5,7 @@ The settings of the HTTP API, its only reader of ``django.conf.settings``. Each 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from django.conf import settings
@@ -18,6 +18,7 @@ PREFIX: Final = "TRIGGERS_API_"
 DEFAULTS: Final[Mapping[str, Any]] = {
     "TRIGGERS_API_AUTHENTICATION_CLASSES": None,
     "TRIGGERS_API_COMPONENT_TYPES": None,
+    "TRIGGERS_API_CREATE_USERS": None,
     "TRIGGERS_API_PAGE_SIZE": None,
     "TRIGGERS_API_THROTTLE_CLASSES": None,
     "TRIGGERS_API_USER_FIELD": "pk",
@@ -47,13 +48,20 @@ def component_types() -> Collection[str] | None:
     return types
 
 
+def create_users() -> Callable[[Collection[Any]], None] | None:
+    """What makes users of names that are not known, for events that are fired with ``create_users``; None: nothing."""
+    path = _read("TRIGGERS_API_CREATE_USERS")
+    found: Callable[[Collection[Any]], None] | None = import_string(path) if isinstance(path, str) else path
+    return found
+
+
 def page_size() -> int:
     """How many rows a page of a list has if the query does not say."""
     return min(_read("TRIGGERS_API_PAGE_SIZE") or api_settings.PAGE_SIZE or _PAGE_SIZE, MAX_PAGE_SIZE)
 
 
 def user_field() -> str:
-    """The field by which callers name users: ``pk``, or a field that is unique."""
+    """The field by which callers name users: ``pk``, or one that is unique; ``__`` leads to a row of their own."""
     return str(_read("TRIGGERS_API_USER_FIELD"))
 
 

@@ -1,16 +1,18 @@
 """
-Users as callers name them: by primary key, or by the field of ``TRIGGERS_API_USER_FIELD``. A name is one text.
+Users as callers name them: by primary key, or by the field of ``TRIGGERS_API_USER_FIELD``, which may be that of a row
+that each user has one of, as ``"profile__key"``. A name is one text.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import Any, cast
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
-from django.db.models import Field
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db.models import F, Field
 
 from triggers import clock
 from triggers.audiences import NamedUsers, user_key
@@ -33,7 +35,7 @@ class People(NamedUsers):
         if naming_field().primary_key:
             super().__init__(self._values, using)
             return
-        name = naming_field().name
+        name = conf.user_field()
         found = list(users(using).filter(**{f"{name}__in": self._values}).values_list(name, "pk"))
         times = Counter(value for value, _ in found)
         self._keys = {value: key for value, key in found if times[value] == 1}
@@ -74,22 +76,25 @@ def names(keys: Iterable[Any]) -> Callable[[Any], str]:
     field = naming_field()
     if field.primary_key:
         return str
-    rows = users(clock.alias()).filter(pk__in=set(keys)).values_list("pk", field.name)
+    rows = users(clock.alias()).filter(pk__in=set(keys)).values_list("pk", conf.user_field())
     found = {key: "" if value is None else str(value) for key, value in rows.iterator()}
     return lambda key: found.get(key, "")
 
 
 def found(values: Iterable[Any]) -> dict[Any, Any]:
     """The user of each :func:`value` that one user has, and not several."""
-    field = naming_field()
-    rows = list(users(clock.alias()).filter(**{f"{field.name}__in": list(values)}))
-    times = Counter(getattr(row, field.attname) for row in rows)
-    return {value: row for row in rows if times[value := getattr(row, field.attname)] == 1}
+    named = users(clock.alias()).annotate(_named=F(conf.user_field()))
+    rows = list(named.filter(_named__in=list(values)))
+    times = Counter(row._named for row in rows)
+    return {row._named: row for row in rows if times[row._named] == 1}
 
 
 def name(user: Any) -> str:
-    """The name of the user."""
-    return str(getattr(user, naming_field().attname))
+    """The name of the user; "" if they have none."""
+    try:
+        return str(attrgetter(conf.user_field().replace("__", "."))(user))
+    except ObjectDoesNotExist:
+        return ""
 
 
 def chosen(value: Any) -> Mapping[str, Any]:
@@ -98,8 +103,10 @@ def chosen(value: Any) -> Mapping[str, Any]:
 
 
 def naming_field() -> Field[Any, Any]:
-    """The field of the user model by which callers name users."""
-    options = get_user_model()._meta
-    name = conf.user_field()
+    """The field by which callers name users: of the user model, or of a row that each user has one of."""
+    options: Any = get_user_model()._meta
+    *relations, name = conf.user_field().split("__")
+    for relation in relations:
+        options = options.get_field(relation).related_model._meta
     field: Any = options.pk if name == "pk" else options.get_field(name)
     return cast("Field[Any, Any]", field)

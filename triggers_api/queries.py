@@ -213,6 +213,15 @@ class ConfigurationQuery(Parameters):
     prune = FlagField(default=False)
 
 
+class CreatingQuery(Parameters):
+    """With ``create_users`` the subjects who do not exist are made."""
+
+    create_users = FlagField(default=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        return super().get_fields() if conf.create_users() else {}
+
+
 class FormatQuery(Parameters):
     """The format of what is answered."""
 

@@ -25,6 +25,7 @@ from triggers.running import advance
 from triggers_api.keys import secret
 from triggers_api.keys.authentication import ApiKeyAuthentication
 from triggers_api.keys.models import ApiKey
+from triggers_api.service.people.models import Person
 
 API = "/api/v1/"
 NONE: Mapping[str, str] = MappingProxyType({})
@@ -134,6 +135,20 @@ TRIGGER: dict[str, Any] = {"type": "triggers.Trigger", "name": "New"}
 
 def configuration(client: APIClient, headers: Mapping[str, str] = NONE, query: str = "", **sections: Any) -> Any:
     return client.put(f"{API}configuration/{query}", sections, format="json", headers=headers)
+
+
+def person(world: World, key: str = "ada", **fields: Any) -> Any:
+    return world.root.put(f"{API}users/{key}/", fields, format="json")
+
+
+def staff() -> Person:
+    return Person.objects.create(key="staff", user=User.objects.create_user("staff", is_staff=True))
+
+
+def creating(client: APIClient, **fields: Any) -> Any:
+    with override_settings(TRIGGERS_API_CREATE_USERS="triggers_api.service.people.registering.register"):
+        body = {"type": "probe.ProbeEvent", "create_users": True} | fields
+        return client.post(f"{API}fire/", body, format="json")
 
 
 def nested(levels: int) -> bytes:
@@ -287,6 +302,16 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
         w.cloud_event(), w.cloud_event(id="2", type="a.B")
     ),
     "an empty batch of CloudEvents": lambda w: w.events(),
+    # people
+    "creating users without its permission": lambda w: creating(w.somebody("fire_event"), user="1"),
+    "creating an audience": lambda w: creating(w.root, audience="all"),
+    "a person's key that is none": lambda w: person(w, "a b"),
+    "an e-mail address of a person that is none": lambda w: person(w, email="ada@"),
+    "a time zone that there is not": lambda w: person(w, time_zone="Mars/Olympus"),
+    "attributes that are no object": lambda w: person(w, attributes=["gold"]),
+    "attributes that are too long": lambda w: person(w, attributes={"text": "x" * 2**16}),
+    "changing a person who may sign in": lambda w: person(w, staff().key),
+    "a person who is not known": lambda w: w.get("users/nobody/"),
     # lists
     "a cursor that is none": lambda w: w.get("runs/?cursor=abc"),
     "a query parameter that is not known": lambda w: w.get("activities/?status=failed"),

@@ -21,6 +21,12 @@ def whole() -> dict[str, Any]:
     return document(MOUNT)
 
 
+def forget() -> None:
+    """The settings that the document follows are others from here on."""
+    whole.cache_clear()
+    _validator.cache_clear()
+
+
 def operation_of(path: str, method: str) -> Mapping[str, Any] | None:
     try:
         route = resolve(path).route
@@ -71,7 +77,7 @@ def _followed(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _template(route: str) -> str:
     """The route as paths in the schema are written."""
-    for name in ("id", "type"):
+    for name in ("id", "type", "key"):
         for converter in ("int", "str", "uuid"):
             route = route.replace(f"<{converter}:{name}>", f"{{{name}}}")
     return route

@@ -85,9 +85,10 @@ def address(world: World, path: str, id: object = None) -> str:
         "occurrences": world.open.occurrence_id,
         "runs": world.open.pk,
         "triggers": world.disabled.pk,
+        "users": "ada",
     }
     id = there_is.get(path.split("/")[1]) if id is None else id
-    return API + path[1:].replace("{id}", str(id)).replace("{type}", str(id))
+    return API + path[1:].replace("{id}", str(id)).replace("{type}", str(id)).replace("{key}", str(id))
 
 
 def operations(*methods: str) -> list[tuple[str, str]]:

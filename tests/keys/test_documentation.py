@@ -23,7 +23,9 @@ PAGE = ROOT.joinpath("docs/keys.md").read_text()
 def test_the_scopes_are_those_that_there_are() -> None:
     listed = {
         name: (about, sorted(re.findall(r"`([\w.]+)`", permissions)))
-        for name, about, permissions in re.findall(r"^\| `([\w:]+)` \| (.+) \| (`triggers\..+) \|$", PAGE, re.MULTILINE)
+        for name, about, permissions in re.findall(
+            r"^\| `([\w:]+)` \| (.+) \| (`(?:triggers|auth)\..+) \|$", PAGE, re.MULTILINE
+        )
     }
     assert listed == {name: (str(scope.about), sorted(scope.permissions)) for name, scope in SCOPES.items()}
 

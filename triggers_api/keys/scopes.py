@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +26,11 @@ def _scope(about: StrOrPromise, *codenames: str) -> Scope:
     return Scope(about, frozenset(f"triggers.{codename}" for codename in codenames))
 
 
+def _user_scope(about: StrOrPromise, *verbs: str) -> Scope:
+    app, model = settings.AUTH_USER_MODEL.lower().split(".")
+    return Scope(about, frozenset(f"{app}.{verb}_{model}" for verb in verbs))
+
+
 SCOPES: Final[dict[str, Scope]] = {
     "fire": _scope(_("fire events for named users"), "fire_event"),
     "fire:all": _scope(_("fire events for all users; needs fire, too"), "fire_event_to_all"),
@@ -42,6 +48,10 @@ SCOPES: Final[dict[str, Scope]] = {
     "runs:operate": _scope(_("cancel, retry and replay runs"), "operate_run"),
     "activities:reset": _scope(_("reset activities"), "reset_activity"),
     "context:read": _scope(_("see contexts and the messages of errors"), "view_context"),
+    "users:read": _user_scope(_("read the people events happen to"), "view"),
+    "users:write": _user_scope(
+        _("read, register, change and delete people; create them in firing"), "view", "add", "change", "delete"
+    ),
 }
 
 

@@ -37,13 +37,14 @@ TAGS: Final = [
 @cache
 def document(mount: str) -> dict[str, Any]:
     """The document of the API where it is mounted; its paths are relative to there."""
+    from triggers_api.routes import added
     from triggers_api.urls import urlpatterns
 
     values = {
         "TITLE": "dj-triggers",
         "VERSION": __version__,
         "DESCRIPTION": DESCRIPTION,
-        "TAGS": TAGS,
+        "TAGS": [*TAGS, *(tag for module in added() for tag in module.tags)],
         "SERVERS": [{"url": mount.rstrip("/") or "/"}],
     }
     with own_settings(**values), translation.override(settings.LANGUAGE_CODE):

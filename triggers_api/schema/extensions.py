@@ -109,7 +109,7 @@ class JsonSchemaExtension(OpenApiSerializerFieldExtension):
 class FireExtension(OpenApiSerializerExtension):
     """What the fields may be together, and which event types there are."""
 
-    target_class = "triggers_api.serializers.firing.FireSerializer"
+    target_class = "triggers_api.serializers.firing.HappeningSerializer"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> Any:

@@ -155,7 +155,8 @@ class TriggersAutoSchema(AutoSchema):
             answer = {"anyOf": [self.resolve_serializer(each, "response").ref for each in answer]}
         if operation.is_page:
             answer = self._page(answer)
-        return {operation.status: OpenApiResponse(answer, HTTPStatus(operation.status).phrase)}
+        statuses = [operation.status] + ([operation.also] if operation.also else [])
+        return {status: OpenApiResponse(answer, HTTPStatus(status).phrase) for status in statuses}
 
     def _page(self, row: Any) -> dict[str, Any]:
         rows = self.resolve_serializer(row, "response")

@@ -34,6 +34,8 @@ class Operation:
     #: What is answered; one of several.
     answer: Content | tuple[type[BaseSerializer[Any]], ...] | None = None
     status: int = 200
+    #: Another status with which the same is answered.
+    also: int | None = None
     #: Whether the answer is a page of such rows.
     is_page: bool = False
     #: What is sent, by media type if there are several.

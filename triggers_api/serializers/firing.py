@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
@@ -12,6 +13,7 @@ from triggers import explaining
 from triggers.exceptions import KeyInvalid
 from triggers.models import AudienceChunk
 from triggers.recording import MAX_KEY_LENGTH
+from triggers_api import conf
 from triggers_api.fields import (
     ContextField,
     DurationField,
@@ -23,6 +25,7 @@ from triggers_api.fields import (
     UserField,
 )
 from triggers_api.serializers.records import OccurrenceSerializer
+from triggers_api.strict import BooleanField
 
 #: No more than become runs at once, so that the answer to a firing can tell of every one of them.
 MAX_USERS: Final = AudienceChunk.SIZE
@@ -30,7 +33,7 @@ MAX_USERS: Final = AudienceChunk.SIZE
 MAX_ITEMS: Final = 100
 
 
-class FireSerializer(StrictSerializer):
+class HappeningSerializer(StrictSerializer):
     """What happened is named by ``type`` or ``event``, and to whom by ``user``, ``users`` or ``audience``."""
 
     # The arguments of triggers.fire, which judges what is more than form.
@@ -72,6 +75,24 @@ class FireSerializer(StrictSerializer):
                 yield name, [ErrorDetail(f"Give only one of {', '.join(names)}.", "exclusive")]
 
 
+class FireSerializer(HappeningSerializer):
+    """With ``create_users`` the users who do not exist are made, where the project says how."""
+
+    create_users = BooleanField(default=False, help_text=_("Make the users who do not exist."))
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        if conf.create_users() is None:
+            del fields["create_users"]
+        return fields
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("create_users") and "audience" in attrs:
+            detail = ErrorDetail("Name those who are to be made in user or users, not by an audience.", "exclusive")
+            raise serializers.ValidationError({"create_users": [detail]})
+        return attrs
+
+
 class KeyField(TextField):
     """A key that makes repeats of a request known."""
 
@@ -103,7 +124,7 @@ class FireBatchSerializer(StrictSerializer):
     items = ListField(child=FireItemSerializer(), allow_empty=False, max_length=MAX_ITEMS)
 
 
-class ExplainSerializer(FireSerializer):
+class ExplainSerializer(HappeningSerializer):
     """The event that is asked about, as it would be fired."""
 
     users = ListField(child=UserField(), allow_empty=False, max_length=explaining.MAX_USERS, required=False)

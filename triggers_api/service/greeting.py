@@ -48,7 +48,7 @@ def _login(demo: Demo | None) -> str:
 def _invitation(url: str, demo: Demo) -> list[str]:
     body = {
         "type": "demo.OrderPlacedEvent",
-        "users": [str(demo.customer.pk)],
+        "users": [demo.customer.key],
         "context": {"order": "1001", "amount": 40},
     }
     headers = [f"Authorization: Bearer {demo.api_key}", "Content-Type: application/json"]
@@ -59,12 +59,12 @@ def _invitation(url: str, demo: Demo) -> list[str]:
     else:
         email = "The e-mail that follows goes to the mail server of EMAIL_URL."
     return [
-        f"{demo.customer.first_name} places an order. Paste this into another terminal:",
+        f"{demo.customer.user.first_name} places an order. Paste this into another terminal:",
         "",
         f"  {shlex.join(curl)}",
         "",
         email,
         f"The run that sent it, step by step: {url}/admin/triggers/run/",
         f"The trigger writes to nobody more than {LIMIT} times: of {LIMIT + 1} pastes, the last run says so.",
-        f"{demo.without_email.first_name}, user {demo.without_email.pk}, has no e-mail address: try him too.",
+        f"{demo.without_email.user.first_name}, user {demo.without_email.key}, has no e-mail address: try him too.",
     ]

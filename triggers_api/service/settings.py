@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "triggers_api",
     "triggers_api.keys",
     "triggers_api.service",
+    "triggers_api.service.people",
     "triggers_api.service.demo",
 ]
 
@@ -98,6 +99,11 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
 }
+
+# People are those whom other systems register, by keys of theirs.
+TRIGGERS_API_USER_FIELD = "person__key"
+TRIGGERS_API_CREATE_USERS = "triggers_api.service.people.registering.register"
+TRIGGERS_USER_TIME_ZONE = "person.time_zone"
 
 USE_TZ = True
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")

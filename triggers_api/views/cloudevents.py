@@ -27,6 +27,7 @@ from triggers_api.cloudevents import (
 from triggers_api.errors import Path
 from triggers_api.fields import ListField
 from triggers_api.permissions import MayFire
+from triggers_api.queries import CreatingQuery
 from triggers_api.schema.operations import REPLAYED, Header, Operation
 from triggers_api.serializers.firing import FiredBatchSerializer
 from triggers_api.serializers.records import OccurrenceSerializer
@@ -67,6 +68,7 @@ class CloudEventsView(TriggersView):
                 ),
                 DataParser.media_type: {"type": "object", "additionalProperties": {}},
             },
+            query=CreatingQuery,
             takes=ATTRIBUTES,
             gives=(
                 Header("Location", "The path of the occurrence, if it is one.", is_optional=True),
@@ -95,7 +97,7 @@ class CloudEventsView(TriggersView):
             events = ListField(child=CloudEventSerializer(), allow_empty=False, max_length=MAX_EVENTS).run_validation(
                 data or []
             )
-            calls = [_call(request, event, (index,)) for index, event in enumerate(events)]
+            calls = [self._call(request, event, (index,)) for index, event in enumerate(events)]
             return all_accepted(request, fire_all(request, calls))
         if parser is None and request.content_type:  # which is not looked at for an empty body
             raise UnsupportedMediaType(request.content_type)
@@ -103,7 +105,7 @@ class CloudEventsView(TriggersView):
             data = event_in_headers(request, data)
         body = CloudEventSerializer(data=data)
         body.is_valid(raise_exception=True)
-        (occurrence,) = fire_all(request, [_call(request, body.validated_data)])
+        (occurrence,) = fire_all(request, [self._call(request, body.validated_data)])
         return accepted(request, occurrence)
 
     def _allowed_rate(self) -> str:
@@ -112,12 +114,16 @@ class CloudEventsView(TriggersView):
         rates = [throttle.num_requests * 60 // throttle.duration for throttle in counting]
         return str(max(1, min(rates))) if rates else "*"
 
-
-def _call(request: Request, event: Mapping[str, Any], path: Path = ()) -> Call:
-    values = {"type": event["type"], "user": event["subject"], "context": event["data"]}
-    if "time" in event:
-        values["occurred_at"] = event["time"]
-    key = canonical([event["source"], event["id"]])
-    if len(key) > MAX_KEY_LENGTH:
-        key = hashlib.sha256(key.encode()).hexdigest()
-    return Call(values=values, key=key, source=f"{principal(request)}/cloudevents", path=path, names=NAMES)
+    def _call(self, request: Request, event: Mapping[str, Any], path: Path = ()) -> Call:
+        values = {
+            "type": event["type"],
+            "user": event["subject"],
+            "context": event["data"],
+            **self.query.validated_data,
+        }
+        if "time" in event:
+            values["occurred_at"] = event["time"]
+        key = canonical([event["source"], event["id"]])
+        if len(key) > MAX_KEY_LENGTH:
+            key = hashlib.sha256(key.encode()).hexdigest()
+        return Call(values=values, key=key, source=f"{principal(request)}/cloudevents", path=path, names=NAMES)

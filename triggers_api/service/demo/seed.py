@@ -16,6 +16,8 @@ from triggers_api.keys import secret
 from triggers_api.keys.models import ApiKey
 from triggers_api.service import folder
 from triggers_api.service.demo.models import HasEmailAddressCondition, OrderPlacedEvent, SendEmailAction
+from triggers_api.service.people import registering
+from triggers_api.service.people.models import Person
 
 ADMIN: Final = "admin"
 SHOP: Final = "shop"
@@ -38,8 +40,8 @@ class Demo:
 
     password: str | None
     api_key: str
-    customer: User
-    without_email: User
+    customer: Person
+    without_email: Person
 
 
 def seed(data: Path) -> Demo:
@@ -49,7 +51,7 @@ def seed(data: Path) -> Demo:
     api_key = folder.secret(data / "demo-api-key", secret.new)
     with transaction.atomic():
         is_valid = _admin_has(password)
-        people = {username: _person(username, name) for username, name in PEOPLE.items()}
+        people = {key: _person(key, name) for key, name in PEOPLE.items()}
         _key(_shop(), api_key)
         if not Trigger.objects.filter(name=TRIGGER).exists():
             _trigger()
@@ -70,16 +72,12 @@ def _admin_has(password: str) -> bool:
     return True
 
 
-def _person(username: str, name: str) -> User:
-    first_name, last_name = name.split()
-    email = "" if username == WITHOUT_EMAIL else f"{username}@example.com"
-    user, created = User.objects.get_or_create(
-        username=username, defaults={"first_name": first_name, "last_name": last_name, "email": email}
-    )
-    if created:
-        user.set_unusable_password()
-        user.save()
-    return user
+def _person(key: str, name: str) -> Person:
+    if not Person.objects.filter(key=key).exists():
+        person, _ = registering.put(key, email="" if key == WITHOUT_EMAIL else f"{key}@example.com", name=name)
+        person.user.first_name, person.user.last_name = name.split()
+        person.user.save()
+    return registering.find(key)
 
 
 def _shop() -> User:
