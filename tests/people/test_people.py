@@ -102,7 +102,7 @@ def test_what_is_wrong_with_a_body_is_told_and_changes_nothing(crm: APIClient) -
             ("/email", "invalid", "Enter a valid email address."),
             ("/name", "max_length", "Ensure this field has no more than 255 characters."),
             ("/time_zone", "time_zone_unknown", "Write the name of a time zone, as Europe/Vienna."),
-            ("/attributes", "not_an_object", "Write an object."),
+            ("/attributes", "not_a_dict", "Write an object."),
             ("/colour", "unknown_field", "There is no such field; there are email, name, time_zone, attributes."),
             ("/key", "read_only", "This field cannot be set: leave it out."),
         ),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from triggers_api.fields import MomentField, Strict
-from triggers_api.service.people.models import Person
+from triggers_api.service.people.models import Person, validate_attributes
 from triggers_api.strict import EmailField, StrictModelSerializer
 
 
@@ -16,6 +17,12 @@ class PersonSerializer(Strict, StrictModelSerializer):
 
     key = serializers.CharField(read_only=True)
     email = EmailField(source="user.email", max_length=254, allow_blank=True, default="")
+    attributes = serializers.DictField(
+        default=dict,
+        validators=[validate_attributes],
+        error_messages={"not_a_dict": _("Write an object.")},
+        help_text=_("What else there is to know: expressions and templates can read it."),
+    )
     created_at = MomentField(read_only=True)
     updated_at = MomentField(read_only=True)
 
