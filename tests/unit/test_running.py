@@ -1,4 +1,5 @@
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -25,7 +26,7 @@ from triggers.models import (
     Step,
     Trigger,
 )
-from triggers.running import Remaining, advance
+from triggers.running import Remaining, advance, advancing
 from triggers.testing import without_broker
 
 pytestmark = pytest.mark.django_db
@@ -763,3 +764,50 @@ class TestBudgets:
 #: actions (2), events (2), users; activities: look, create; the transaction (2), lock, conditions (3), count (2);
 #: what is left.
 CHUNK = 25
+
+
+@pytest.fixture
+def there_is_time(monkeypatch):
+    monkeypatch.setattr(advancing, "_MOMENT_SECONDS", 600.0)
+    monkeypatch.setattr(advancing, "_OTHERS_SECONDS", 600.0)
+
+
+@pytest.mark.usefixtures("there_is_time")
+def test_others_of_the_trigger_are_taken_along(ada, django_user_model):
+    trigger = a_trigger(probe.RecordEffectAction())
+    people = django_user_model.objects.bulk_create(User(username=f"p{number}") for number in range(40))
+    with without_broker():
+        first, *others = [fire(probe.ProbeEvent, users=person).runs.get() for person in (ada, *people)]
+        elsewhere = fire(a_trigger(probe.RecordEffectAction(), name="another").events.get(), users=ada).runs.get()
+        later = fire(probe.ProbeEvent, users=ada, delay=timedelta(hours=1)).runs.get(trigger=trigger)
+    assert advance([first.pk], takes_others=True) == []
+    assert set(Run.objects.filter(status="succeeded").values_list("pk", flat=True)) == set(ids([first, *others]))
+    assert {run.status for run in Run.objects.filter(pk__in=[elsewhere.pk, later.pk])} == {"pending"}
+
+
+@pytest.mark.usefixtures("there_is_time")
+def test_those_that_others_hold_or_that_are_older_are_not_taken_along(ada, bob):
+    a_trigger(probe.RecordEffectAction())
+    with without_broker():
+        older, first, held = [fire(probe.ProbeEvent, users=user).runs.get() for user in (bob, ada, bob)]
+    Run.objects.filter(pk=held.pk).update(status="running", lease_until=FAR, token=uuid4())
+    assert advance([first.pk], takes_others=True) == []
+    assert effects() == {"effect": 1}
+    assert advance([older.pk]) == []
+
+
+def test_where_a_run_takes_long_none_is_taken_along(ada, bob, monkeypatch):
+    monkeypatch.setattr(advancing, "_MOMENT_SECONDS", 0.0)
+    a_trigger(probe.RecordEffectAction())
+    with without_broker():
+        first, _other = [fire(probe.ProbeEvent, users=user).runs.get() for user in (ada, bob)]
+    assert advance([first.pk], takes_others=True) == []
+    assert effects() == {"effect": 1}
+
+
+@pytest.mark.usefixtures("there_is_time")
+def test_what_is_left_of_those_taken_along_is_said(ada, bob):
+    a_trigger(probe.WaitAction(seconds=3600))
+    with without_broker():
+        first, other = [fire(probe.ProbeEvent, users=user).runs.get() for user in (ada, bob)]
+    assert {left.run_id for left in advance([first.pk], takes_others=True)} == {first.pk, other.pk}

@@ -135,7 +135,7 @@ def advance(run_ids: list[str]) -> None:
         _advance_eagerly(ids)
         return
     soon: dict[datetime | None, list[UUID]] = {}
-    for run in running.advance(ids, should_stop=_is_stopping):
+    for run in running.advance(ids, should_stop=_is_stopping, takes_others=True):
         if not run.is_held:
             soon.setdefault(run.due_at, []).append(run.run_id)
     for due_at, left in soon.items():

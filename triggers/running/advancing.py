@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db import connections, transaction
@@ -25,6 +26,11 @@ from triggers.snapshots import Pins
 logger = logging.getLogger(__name__)
 
 
+#: How long a run may have to wait for others that were taken together with it, and how long others are taken.
+_MOMENT_SECONDS: Final = 0.25
+_OTHERS_SECONDS: Final = 2.0
+
+
 class Remaining(NamedTuple):
     """A run that has not ended, and when to call ``advance`` for it again; None is at once."""
 
@@ -39,6 +45,8 @@ def advance(
     run_ids: Collection[UUID],
     now: datetime | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    *,
+    takes_others: bool = False,
 ) -> list[Remaining]:
     """
     Take the runs as far as they get and return what is left of them, and when.
@@ -46,12 +54,34 @@ def advance(
     Decides from the database alone: called twice, early or for runs that others hold, it changes nothing. ``now`` takes
     the place of the database's clock where it is later: for what is due, and for how long waits last. Between runs
     ``should_stop`` is asked.
+
+    With ``takes_others``, others of the same trigger are taken along that are due and that nobody has begun, as long as
+    they are done quickly: of a burst of events each has a message of its own, and most of them then find nothing to do.
     """
     lease = Lease(clock.alias(), now, should_stop)
+    began = time.monotonic()
     claimed = lease.claim(run_ids)
+    others: list[UUID] = []
     if claimed:
         _take_further(lease, claimed)
-    return _remaining(run_ids, lease)
+        if takes_others:
+            others = _take_others(lease, claimed[-1], (time.monotonic() - began) / len(claimed))
+    return _remaining([*run_ids, *others], lease)
+
+
+def _take_others(lease: Lease, like: Run, seconds_each: float) -> list[UUID]:
+    """Advance runs like this one, at a time as many as are done in a moment if they take as long as those before."""
+    taken: list[UUID] = []
+    end = time.monotonic() + _OTHERS_SECONDS
+    while (began := time.monotonic()) < end and not lease.is_spent:
+        limit = min(conf.chunk_size(), int(_MOMENT_SECONDS / seconds_each))
+        others = lease.claim_others(like, limit) if limit else []
+        if not others:
+            break
+        _take_further(lease, others)
+        taken += [run.pk for run in others]
+        seconds_each = (time.monotonic() - began) / len(others)
+    return taken
 
 
 def _take_further(lease: Lease, runs: Sequence[Run]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.db import connections, transaction
@@ -21,8 +21,12 @@ from triggers import conf
 from triggers.clock import Clock
 from triggers.exceptions import TriggersError
 from triggers.handover import next_handover_at
+from triggers.ids import first_uuid7
 from triggers.models import Run
 from triggers.models.records import RunQuerySet
+
+
+_RECENT: Final = timedelta(minutes=1)
 
 
 class LeaseLost(TriggersError):
@@ -66,11 +70,35 @@ class Lease:
             .open()
             .filter(free, Q(due_at=None) | Q(due_at__lte=self.moment), pk__in=run_ids)
         )
+        runs = self._take(claimable)
+        return [] if len(runs) == 1 and self._gives_way(runs[0]) else runs
+
+    def claim_others(self, like: Run, limit: int) -> list[Run]:
+        """
+        Up to so many further runs of the trigger and engine that nobody has begun and that are due, now in this lease's.
+
+        Only runs that are younger, and not older than a minute, are looked at: those are the next in their index.
+        """
+        oldest = max(like.pk, first_uuid7(self._began - _RECENT))
+        waiting = Run.objects.using(self.using).filter(
+            Q(due_at=None) | Q(due_at__lte=self.moment),
+            trigger_id=like.trigger_id,
+            pk__gt=oldest,
+            engine=like.engine,
+            status=Run.Status.PENDING,
+            lease_until=None,
+        )
+        return self._take(waiting, limit)
+
+    def _take(self, claimable: RunQuerySet, limit: int | None = None) -> list[Run]:
+        """Those of the runs that no other worker takes at the same time."""
         with transaction.atomic(using=self.using):
+            unlocked = claimable.order_by("pk")
             if connections[self.using].features.has_select_for_update_skip_locked:
-                unlocked = claimable.select_for_update(skip_locked=True).order_by("pk")
-                claimable = Run.objects.using(self.using).filter(pk__in=list(unlocked.values_list("pk", flat=True)))
-            claimed = claimable.update(
+                unlocked = unlocked.select_for_update(skip_locked=True)
+            run_ids = list(unlocked.values_list("pk", flat=True)[:limit])
+            # The same question again, for databases that have not locked them.
+            claimed = claimable.filter(pk__in=run_ids).update(
                 token=self.token,
                 lease_until=self._ends,
                 next_handover_at=self._ends,
@@ -83,8 +111,9 @@ class Lease:
                 status=Run.Status.RUNNING,
                 started_at=Coalesce("started_at", Value(self._began, DateTimeField())),
             )
-        runs = list(self.runs().select_related("occurrence").order_by("pk")) if claimed else []
-        return [] if len(runs) == 1 and self._gives_way(runs[0]) else runs
+        if not claimed:
+            return []
+        return list(self.runs().filter(pk__in=run_ids).select_related("occurrence").order_by("pk"))
 
     def _gives_way(self, run: Run) -> bool:
         """Put off a run on its last chance while another worker holds one too."""
