@@ -25,7 +25,6 @@ from triggers.ids import first_uuid7
 from triggers.models import Run
 from triggers.models.records import RunQuerySet
 
-
 _RECENT: Final = timedelta(minutes=1)
 
 
@@ -75,7 +74,7 @@ class Lease:
 
     def claim_others(self, like: Run, limit: int) -> list[Run]:
         """
-        Up to so many further runs of the trigger and engine that nobody has begun and that are due, now in this lease's.
+        Up to so many further runs of the trigger and engine that are due and not begun, now in this lease's.
 
         Only runs that are younger, and not older than a minute, are looked at: those are the next in their index.
         """
