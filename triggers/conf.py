@@ -25,6 +25,13 @@ DEFAULTS: Final[Mapping[str, Any]] = {
     "TRIGGERS_RETENTION": timedelta(days=90),
     "TRIGGERS_SWEEP_INTERVAL": timedelta(seconds=5),
     "TRIGGERS_USE_TEMPORAL": False,
+    "TRIGGERS_USER_FIELDS": {
+        "id": "pk",
+        "username": "username",
+        "email": "email",
+        "first_name": "first_name",
+        "last_name": "last_name",
+    },
     "TRIGGERS_USER_TIME_ZONE": "time_zone",
 }
 
@@ -113,6 +120,12 @@ def temporal_task_queue() -> str:
     """The task queue that Temporal workers take their work from."""
     task_queue: str = getattr(settings, "TEMPORAL_TASK_QUEUE", "triggers")
     return task_queue
+
+
+def user_fields() -> Mapping[str, str]:
+    """What expressions and templates may read of users: by name, the dotted path of an attribute."""
+    fields: Mapping[str, str] = _read("TRIGGERS_USER_FIELDS")
+    return fields
 
 
 def user_time_zone() -> str:
