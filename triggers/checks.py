@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, Final
@@ -184,8 +184,8 @@ def _value(name: str, value: Any, default: Any) -> Iterator[checks.CheckMessage]
     if type(value) is not type(default):
         hint = f"Write {name} = {_example(default)}."
         yield checks.Error(f"{name} must be a {type(default).__name__}, not {value!r}.", hint=hint, id="triggers.E004")
-    elif isinstance(value, dict):
-        yield from _audiences(value)
+    elif name in _CONTENTS:
+        yield from _CONTENTS[name](value)
     elif not isinstance(value, bool) and value <= type(default)():
         wanted, hint = ("not be blank", "Name something.") if value == "" else ("be greater than zero", "Raise it.")
         yield checks.Error(f"{name} must {wanted}.", hint=hint, id="triggers.E005")
@@ -197,6 +197,22 @@ def _audiences(audiences: dict[Any, Any]) -> Iterator[checks.CheckMessage]:
         if problem is not None:
             message, hint = problem
             yield checks.Error(f"TRIGGERS_AUDIENCES[{name!r}] {message}", hint=hint, id="triggers.E007")
+
+
+def _user_fields(fields: dict[Any, Any]) -> Iterator[checks.CheckMessage]:
+    for name, path in fields.items():
+        if not (isinstance(name, str) and name.isidentifier() and isinstance(path, str) and path):
+            yield checks.Error(
+                f"TRIGGERS_USER_FIELDS[{name!r}] is {path!r}, not a dotted path.",
+                hint='Write names and the dotted paths of attributes of users, as in {"city": "profile.city"}.',
+                id="triggers.E012",
+            )
+
+
+_CONTENTS: dict[str, Callable[[dict[Any, Any]], Iterator[checks.CheckMessage]]] = {
+    "TRIGGERS_AUDIENCES": _audiences,
+    "TRIGGERS_USER_FIELDS": _user_fields,
+}
 
 
 def _problem_of_name(name: Any) -> tuple[str, str] | None:

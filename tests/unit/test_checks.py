@@ -82,6 +82,8 @@ def test_two_classes_of_one_name(monkeypatch):
         ("TRIGGERS_AUDIENCES", {"a": "tests.app.nothing.here"}, "triggers.E007", "Correct the path."),
         ("TRIGGERS_AUDIENCES", {"a": "nothing"}, "triggers.E007", "Correct the path."),
         ("TRIGGERS_AUDIENCES", {"a": "tests.app.settings.ROOT_URLCONF"}, "triggers.E007", "a callable"),
+        ("TRIGGERS_USER_FIELDS", {"city": None}, "triggers.E012", "profile.city"),
+        ("TRIGGERS_USER_FIELDS", {"the city": "profile.city"}, "triggers.E012", "profile.city"),
         ("TRIGGERS_SWEEP_INTERVAL", timedelta(minutes=3), "triggers.W003", "small part of the lease"),
     ],
 )
