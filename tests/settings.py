@@ -5,6 +5,7 @@ workers it starts.
 """
 
 import os
+from ast import literal_eval
 from datetime import timedelta
 
 from kombu.transport import TRANSPORT_ALIASES
@@ -17,6 +18,7 @@ TRANSPORT_ALIASES["filesystem"] = "triggers_api.service.broker:Transport"
 
 INSTALLED_APPS = [
     *INSTALLED_APPS,
+    "triggers.contrib.actions",
     "triggers.contrib.journeys",
     "triggers_api.keys",
     "triggers_api.service.people",
@@ -32,6 +34,8 @@ for _name, _text in os.environ.items():
         globals()[_name] = timedelta(seconds=float(_text))
     elif _name in ("TRIGGERS_MAX_LOSSES", "TRIGGERS_MAX_DEPTH", "TRIGGERS_CHUNK_SIZE"):
         globals()[_name] = int(_text)
+    elif _name == "TRIGGERS_WEBHOOK_ALLOWED_HOSTS":
+        globals()[_name] = literal_eval(_text)
     elif _name in ("TRIGGERS_USE_TEMPORAL", "TEMPORAL_SEARCH_ATTRIBUTES"):
         globals()[_name] = _text == "True"
     elif _name in ("TEMPORAL_HOST", "TEMPORAL_NAMESPACE", "TEMPORAL_TASK_QUEUE"):

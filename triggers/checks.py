@@ -181,7 +181,11 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[ch
 def _value(name: str, value: Any, default: Any) -> Iterator[checks.CheckMessage]:
     if value is None and name in conf.MAY_BE_NONE:
         return
-    if type(value) is not type(default):
+    if isinstance(default, list):  # of what may be secrets: the value is not shown
+        if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+            hint = f'Write {name} = ["…"].'
+            yield checks.Error(f"{name} must be a list of texts, none of them blank.", hint=hint, id="triggers.E004")
+    elif type(value) is not type(default):
         hint = f"Write {name} = {_example(default)}."
         yield checks.Error(f"{name} must be a {type(default).__name__}, not {value!r}.", hint=hint, id="triggers.E004")
     elif name in _CONTENTS:

@@ -6,7 +6,7 @@ Every function reads its setting anew, so ``override_settings`` works and nothin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ PREFIX: Final = "TRIGGERS_"
 DEFAULTS: Final[Mapping[str, Any]] = {
     "TRIGGERS_AUDIENCES": {},
     "TRIGGERS_CHUNK_SIZE": 100,
+    "TRIGGERS_ENCRYPTION_KEYS": [],
     "TRIGGERS_HANDOVER_GRACE": timedelta(seconds=30),
     "TRIGGERS_LEASE": timedelta(minutes=2),
     "TRIGGERS_MAX_DEPTH": 10,
@@ -33,6 +34,7 @@ DEFAULTS: Final[Mapping[str, Any]] = {
         "last_name": "last_name",
     },
     "TRIGGERS_USER_TIME_ZONE": "time_zone",
+    "TRIGGERS_WEBHOOK_ALLOWED_HOSTS": [],
 }
 
 #: The tag of this package's system checks.
@@ -60,6 +62,12 @@ def audiences() -> Mapping[str, str]:
 def chunk_size() -> int:
     """How many runs travel in one message and are evaluated together."""
     return int(_read("TRIGGERS_CHUNK_SIZE"))
+
+
+def encryption_keys() -> Sequence[str | bytes]:
+    """What secrets are encrypted by: the first for what is written, all for what is read."""
+    keys: Sequence[str | bytes] = _read("TRIGGERS_ENCRYPTION_KEYS")
+    return keys or [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
 
 
 def handover_grace() -> timedelta:
@@ -131,3 +139,9 @@ def user_fields() -> Mapping[str, str]:
 def user_time_zone() -> str:
     """The attribute of users that holds their time zone; dots lead through related objects."""
     return str(_read("TRIGGERS_USER_TIME_ZONE"))
+
+
+def webhook_allowed_hosts() -> Sequence[str]:
+    """The hosts that may be called though their addresses are not public, as they are written in URLs."""
+    hosts: Sequence[str] = _read("TRIGGERS_WEBHOOK_ALLOWED_HOSTS")
+    return hosts

@@ -16,11 +16,12 @@ from typing import Any, ClassVar, Final
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from liquid import BoundTemplate, Environment, RenderContext
+from liquid import BoundTemplate, Environment, RenderContext, Undefined
 from liquid.ast import Node
 from liquid.builtin.expressions import Filter
 from liquid.builtin.expressions.logical import ContainsExpression
 from liquid.builtin.expressions.primitive import RangeLiteral
+from liquid.builtin.output import OutputNode
 from liquid.exceptions import LiquidError, LiquidSyntaxError, UnknownFilterError
 from liquid.expression import Expression
 from liquid.token import Token
@@ -175,8 +176,24 @@ def render(source: str, variables: Mapping[str, Any], *, html: bool = False) -> 
     try:
         return str(parsed(source, html).render(dict(variables)))
     except _FAULTS as error:
-        what = getattr(error, "message", error)
-        raise TemplateError(_("The template failed: %(error)s") % {"error": _ended(str(what))}) from error
+        raise _failed(error) from error
+
+
+def value(source: str, variables: Mapping[str, Any]) -> Any:
+    """
+    What a template that is one “{{ expression }}” and nothing else gives, of whatever type; the text of any other.
+
+    What a variable does not have is None. Raises TemplateError.
+    """
+    try:
+        template = parsed(source)
+        match template.nodes:
+            case [OutputNode() as node]:
+                found = node.expression.evaluate(_Context(template, globals=dict(variables)))
+                return None if isinstance(found, Undefined) else found
+    except _FAULTS as error:
+        raise _failed(error) from error
+    return render(source, variables)
 
 
 class TemplateField(CheckedTextField):
@@ -220,6 +237,11 @@ def _limit(value: Any) -> None:
 def _limit_text(length: int) -> None:
     if length > MAX_TEXT:
         raise _Spent(_("A text is too long."), token=None)
+
+
+def _failed(error: Exception) -> TemplateError:
+    what = getattr(error, "message", error)
+    return TemplateError(_("The template failed: %(error)s") % {"error": _ended(str(what))})
 
 
 def _located(error: LiquidError) -> ValidationError:

@@ -255,7 +255,7 @@ class TriggersAutoSchema(AutoSchema):
         if schema.get("oneOf") == [{}, {"type": "null"}]:  # of which null is both
             return {key: value for key, value in schema.items() if key != "oneOf"}
         if direction == "request" and not field.allow_null and schema.keys().isdisjoint({"$ref", "oneOf", "type"}):
-            return schema | {"type": ["array", "boolean", "number", "object", "string"]}
+            return schema | {"type": ["array", "boolean", "number", "object", "string"], "items": {}}
         return schema
 
     @staticmethod

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "triggers",
+    "triggers.contrib.actions",
     "triggers.contrib.journeys",
     "triggers_api",
     "triggers_api.keys",
@@ -185,6 +186,10 @@ if env.str("EMAIL_URL", default=""):
 else:
     EMAIL_BACKEND = "triggers_api.service.mail.EmailBackend"
     EMAIL_FILE_PATH = str(DATA / "mail")
+EMAIL_TIMEOUT = 30
+
+TRIGGERS_WEBHOOK_ALLOWED_HOSTS = env.list("TRIGGERS_WEBHOOK_ALLOWED_HOSTS", default=[])
+TRIGGERS_ENCRYPTION_KEYS = env.list("TRIGGERS_ENCRYPTION_KEYS", default=[])
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):

@@ -1,0 +1,1 @@
+"""Actions that are ready to be set up: an e-mail, a call of another system."""
