@@ -18,7 +18,7 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundl
 export UV_SYSTEM_CERTS ?= 1
 endif
 
-.PHONY: help install run test fuzz histories lint types migrations schema breaking check format lock build clean
+.PHONY: help install run test fuzz histories bench lint types migrations schema breaking check format lock build clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,9 @@ test: $(DEV)/.installed ## Run the tests on PostgreSQL, then on SQLite
 
 fuzz: $(DEV)/.installed ## Make up requests; ARGS="--fuzz-seed 7 --fuzz-examples 1000" makes others, and more
 	$(DEV)/bin/python -m pytest --database postgresql -s tests/fuzz $(ARGS)
+
+bench: $(DEV)/.installed ## Measure speed, in twenty minutes; ARGS=--quick takes three, ARGS="--only single-events" a part
+	$(DEV)/bin/python -m benchmarks $(ARGS)
 
 lint: $(DEV)/.installed ## Check style, format and which module may import which
 	$(DEV)/bin/ruff check
@@ -70,7 +73,7 @@ build: $(UV) ## Build the sdist and the wheel into dist
 	$(UV) build --out-dir dist
 
 clean: ## Remove what make and the tools have made; triggers-data stays
-	rm -rf $(DEV) $(RUN) .venv-uv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(DEV) $(RUN) .venv-uv .venv-released dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(DEV)/.installed: SYNC := --extra service --extra temporal

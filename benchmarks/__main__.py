@@ -1,0 +1,41 @@
+"""``make bench``: everything, in about twenty minutes. ``make bench ARGS=--quick``: less of it, in under three."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.rounds import Result, play
+from benchmarks.scenarios import SCENARIOS
+from benchmarks.sizes import QUICK, Sizes
+from benchmarks.stage import ROOT, stage
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes, whose ratios say less")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each contender plays (%(default)s)")
+    parser.add_argument("--only", nargs="+", choices=SCENARIOS, metavar="NAME", help=", ".join(SCENARIOS))
+    parser.add_argument("--json", type=Path, default=ROOT / "dist" / "bench.json", help="the file (%(default)s)")
+    options = parser.parse_args()
+    sizes = QUICK if options.quick else Sizes()
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"{time.monotonic() - began:6.1f} s  {text}", file=sys.stderr, flush=True)
+
+    results: list[Result] = []
+    with stage(say) as playing:
+        for name in options.only or SCENARIOS:
+            with playing.scenario():
+                results.append(play(SCENARIOS[name](playing, sizes), options.rounds, say))
+            report.write(results, options.json, options.rounds)  # what is measured is kept, whatever comes after
+    print(report.table(results))
+    say(f"Done; every sample is in {options.json}")
+
+
+if __name__ == "__main__":
+    main()
