@@ -3,8 +3,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from tests.plugin import POSTGRESQL
+from tests.servers.redis import Redis
 from tests.service.running import TRIGGERS, Triggers
 
 
@@ -31,3 +35,17 @@ def commands(triggers: Triggers, tmp_path: Path) -> Path:
         curl.chmod(0o755)
     triggers.env["PATH"] = f"{folder}:{triggers.env['PATH']}"
     return folder
+
+
+@pytest.fixture
+def elsewhere(
+    request: pytest.FixtureRequest, django_db_modify_db_settings: None, redis_server: Redis
+) -> dict[str, str]:
+    """An empty PostgreSQL database and an empty Redis, as environment variables."""
+    url = request.config.stash[POSTGRESQL].url
+    with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS service")
+        connection.execute("CREATE DATABASE service")
+    redis_server.stop()
+    redis_server.start()
+    return {"DATABASE_URL": url.rpartition("/")[0] + "/service", "CELERY_BROKER_URL": redis_server.url}

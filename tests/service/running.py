@@ -34,8 +34,8 @@ class Answer:
         return json.loads(self.body)
 
 
-def send(url: str, *, headers: Mapping[str, str] = {}, data: str | None = None) -> Answer:
-    request = Request(url, headers=dict(headers), data=None if data is None else data.encode())
+def send(url: str, *, headers: Mapping[str, str] = {}, data: str | None = None, method: str | None = None) -> Answer:
+    request = Request(url, headers=dict(headers), data=None if data is None else data.encode(), method=method)
     try:
         with build_opener(ProxyHandler({})).open(request, timeout=20) as response:
             return Answer(response.status, response.read().decode())

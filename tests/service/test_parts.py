@@ -3,31 +3,13 @@
 import signal
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
-from tests.plugin import POSTGRESQL
 from tests.servers.processes import accepts_connections
-from tests.servers.redis import Redis
 from tests.service.running import Triggers, send
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.postgresql
-
-
-@pytest.fixture
-def elsewhere(
-    request: pytest.FixtureRequest, django_db_modify_db_settings: None, redis_server: Redis
-) -> dict[str, str]:
-    """An empty PostgreSQL database and an empty Redis, as environment variables."""
-    url = request.config.stash[POSTGRESQL].url
-    with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS service")
-        connection.execute("CREATE DATABASE service")
-    redis_server.stop()
-    redis_server.start()
-    return {"DATABASE_URL": url.rpartition("/")[0] + "/service", "CELERY_BROKER_URL": redis_server.url}
 
 
 def test_web_and_worker_run_apart_on_postgresql_and_redis(

@@ -26,13 +26,23 @@ folder.make(DATA)
 DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY", default="") or folder.secret(DATA / "secret-key", get_random_secret_key)
 LOCAL_HOSTS: Final = ["localhost", "127.0.0.1", "[::1]"]
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=LOCAL_HOSTS)
+# Those who watch over the service ask it on its own machine.
+ALLOWED_HOSTS = [*env.list("ALLOWED_HOSTS", default=[]), *LOCAL_HOSTS]
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # Set where a proxy in front of the service ends HTTPS and says so in X-Forwarded-Proto.
 HTTPS = env.bool("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = ["^api/v1/health/"]
+try:
+    # For how long browsers keep to HTTPS once they have come by it.
+    SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", default=3600 if HTTPS else 0)
+except ValueError:
+    raise ImproperlyConfigured("HSTS_SECONDS must be a number.") from None
+# Whether other names below the service's have HTTPS too, or will for ever, is not for the service to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 INSTALLED_APPS = [
     "django.contrib.admin",
