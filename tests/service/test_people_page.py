@@ -17,3 +17,5 @@ def test_the_story_goes_as_it_is_told(triggers: Triggers) -> None:
     assert follow(triggers, preamble, STEPS) == 2
     assert "To: mary@example.com\n" in "".join(triggers.mails)
     assert follow(triggers, preamble, section(PAGE, "In passing")) == 2
+    assert follow(triggers, preamble, section(PAGE, "What expressions and templates read")) == 1
+    assert "Dear Mary Shelley, thank you. Your plan is gold." in "".join(triggers.mails)

@@ -115,6 +115,17 @@ REST_FRAMEWORK = {
 TRIGGERS_API_USER_FIELD = "person__key"
 TRIGGERS_API_CREATE_USERS = "triggers_api.service.people.registering.register"
 TRIGGERS_USER_TIME_ZONE = "person.time_zone"
+TRIGGERS_USER_FIELDS = {
+    "id": "pk",
+    "username": "username",
+    "email": "email",
+    "first_name": "first_name",
+    "last_name": "last_name",
+    "key": "person.key",
+    "name": "person.name",
+    "time_zone": "person.time_zone",
+    "attributes": "person.attributes",
+}
 
 USE_TZ = True
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
