@@ -811,3 +811,13 @@ def test_what_is_left_of_those_taken_along_is_said(ada, bob):
     with without_broker():
         first, other = [fire(probe.ProbeEvent, users=user).runs.get() for user in (ada, bob)]
     assert {left.run_id for left in advance([first.pk], takes_others=True)} == {first.pk, other.pk}
+
+
+@pytest.mark.usefixtures("there_is_time")
+def test_one_whose_worker_was_lost_is_not_taken_along(ada, bob):
+    a_trigger(probe.RecordEffectAction())
+    with without_broker():
+        first, other = [fire(probe.ProbeEvent, users=user).runs.get() for user in (ada, bob)]
+    Run.objects.filter(pk=other.pk).update(losses=1)
+    advance([first.pk], takes_others=True)
+    assert effects() == {"effect": 1}

@@ -74,7 +74,8 @@ class Lease:
 
     def claim_others(self, like: Run, limit: int) -> list[Run]:
         """
-        Up to so many further runs of the trigger and engine that are due and not begun, now in this lease's.
+        Up to so many further runs of the trigger and engine that are due and not begun, now in this lease's; none over
+        which a worker was lost.
 
         Only runs that are younger, and not older than a minute, are looked at: those are the next in their index.
         """
@@ -86,6 +87,7 @@ class Lease:
             engine=like.engine,
             status=Run.Status.PENDING,
             lease_until=None,
+            losses=0,
         )
         return self._take(waiting, limit)
 
