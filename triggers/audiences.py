@@ -38,6 +38,10 @@ class NamedUsers:
                 self._proven.add(key)
         self.keys: Final = list(keys)
 
+    def prove(self, keys: Iterable[Any]) -> None:
+        """These users were found: they need not be looked up."""
+        self._proven.update(keys)
+
     @cached_property
     def known(self) -> list[Any]:
         """Those who exist. Instances are taken at their word."""

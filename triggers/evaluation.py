@@ -60,18 +60,32 @@ def passing(definition: Definition, candidates: QuerySet[Any]) -> QuerySet[Any]:
     return candidates
 
 
-def excluded(definition: Definition, keys: Collection[Any], using: str) -> dict[Any, Decision]:
+def let_in(definition: Definition, keys: Collection[Any], using: str) -> set[Any]:
+    """
+    Those of the users who exist and whom every queryset condition lets through, by one query; nobody where there is no
+    such condition, or where one raises.
+    """
+    if not _filtering(definition):
+        return set()
+    try:
+        return guarded(lambda: _keys_of(passing(definition, users(using).filter(pk__in=keys))), using)
+    except Exception:
+        return set()  # asked again one by one by those who want to know which condition it was
+
+
+def excluded(
+    definition: Definition, keys: Collection[Any], using: str, admitted: Collection[Any] | None = None
+) -> dict[Any, Decision]:
     """
     Those of the users whom a queryset condition keeps out, each with the first that does.
 
-    One query for all conditions together, and one for each condition only when somebody is kept out.
+    One query for all conditions together, unless those ``admitted`` are known, and one for each condition only when
+    somebody is kept out.
     """
     if not _filtering(definition):
         return {}
-    try:
-        admitted = guarded(lambda: _keys_of(passing(definition, users(using).filter(pk__in=keys))), using)
-    except Exception:
-        admitted = set()  # asked again one by one below, to learn which condition it was
+    if admitted is None:
+        admitted = let_in(definition, keys, using)
     decisions: dict[Any, Decision] = {}
     for condition in _filtering(definition):
         open_keys = [key for key in keys if key not in admitted and key not in decisions]

@@ -32,7 +32,7 @@ from triggers.audiences import (
     user_key,
 )
 from triggers.context import decode
-from triggers.evaluation import excluded, guarded, is_outage, passing, users
+from triggers.evaluation import excluded, guarded, is_outage, let_in, passing, users
 from triggers.exceptions import AudienceError, AudienceUnknown
 from triggers.handover import backoff, next_handover_at
 from triggers.loading import Definition, load, load_definitions, rows
@@ -60,13 +60,15 @@ class Match:
 
 def named_runs(match: Match, audience: NamedUsers, *, using: str, evaluate: bool) -> list[Run]:
     """A run for each user who exists, not yet written; those whom a queryset condition keeps out are skipped."""
+    admitted = let_in(match.definition, audience.keys, using) if evaluate else set()
+    audience.prove(admitted)
     runs = [
         _pending_run(match.occurrence, match.event, match.engine, key, match.due_at, match.now)
         for key in audience.known
     ]
     if not evaluate:
         return runs
-    decisions = excluded(match.definition, audience.known, using)
+    decisions = excluded(match.definition, audience.known, using, admitted)
     undecided = set(_unproven_users(match.event.trigger_id, using, decisions)) if decisions else set()
     for run in runs:
         decision = decisions.get(run.user_id)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from polymorphic.models import PolymorphicModel
-from polymorphic.query import PolymorphicQuerySet
 
 from triggers.models import Action, Condition, Event, Trigger
 
@@ -19,8 +18,8 @@ Model = TypeVar("Model", bound=PolymorphicModel)
 
 def rows(model: type[Model], using: str) -> QuerySet[Model]:
     """The rows of the model's own table, whatever class each is of; no manager of a subclass leaves any out."""
-    queryset: Any = PolymorphicQuerySet(model=model, using=using)
-    return cast("QuerySet[Model]", queryset.non_polymorphic())
+    # Not by django-polymorphic's own class, which takes as long to make a query as the database takes to answer it.
+    return QuerySet(model=model, using=using)
 
 
 @dataclass(frozen=True)
@@ -49,15 +48,25 @@ class Definition:
         return None
 
 
-def load_definitions(trigger_ids: Collection[int], using: str) -> dict[int, Definition]:
-    """The definitions of those triggers that exist, by id, in a number of queries that depends on classes alone."""
-    triggers, _missing = load(rows(Trigger, using).filter(pk__in=trigger_ids))
+def load_definitions(
+    trigger_ids: Collection[int], using: str, bases: Sequence[Trigger] | None = None, *, to_fire: bool = False
+) -> dict[int, Definition]:
+    """
+    The definitions of those triggers that exist, by id, in a number of queries that depends on classes alone.
+
+    ``bases`` are the triggers' :func:`rows`, where they are at hand. ``to_fire`` leaves actions as rows of Action whose
+    classes have nothing to say when an event is fired.
+    """
+    if bases is None:
+        bases = list(rows(Trigger, using).filter(pk__in=trigger_ids))
+    triggers, _missing = of_their_classes(Trigger, bases, using)
     definitions = {trigger.pk: Definition(trigger) for trigger in triggers}
     conditions, missing_conditions = load(rows(Condition, using).filter(trigger__in=definitions).order_by("pk"))
     for condition in conditions:
         condition.trigger = definitions[condition.trigger_id].trigger
         definitions[condition.trigger_id].conditions.append(condition)
-    actions, missing_actions = load(rows(Action, using).filter(trigger__in=definitions).order_by("position", "pk"))
+    action_rows = list(rows(Action, using).filter(trigger__in=definitions).order_by("position", "pk"))
+    actions, missing_actions = of_their_classes(Action, action_rows, using, _says_what_it_awaits if to_fire else _any)
     for action in actions:
         definition = definitions[action.trigger_id or 0]
         action.trigger = definition.trigger
@@ -79,14 +88,24 @@ def load(bases: QuerySet[Model]) -> tuple[list[Model], list[Model]]:
     return of_their_classes(bases.model, list(bases), bases.db)
 
 
-def of_their_classes(model: type[Model], bases: Sequence[Model], using: str) -> tuple[list[Model], list[Model]]:
-    """As :func:`load`, for rows of the model's own table that are at hand."""
+def _any(model: type[Any]) -> bool:
+    return True
+
+
+def _says_what_it_awaits(model: type[Any]) -> bool:
+    return model.awaited_types is not Action.awaited_types
+
+
+def of_their_classes(
+    model: type[Model], bases: Sequence[Model], using: str, is_needed: Callable[[type[Any]], bool] = _any
+) -> tuple[list[Model], list[Model]]:
+    """As :func:`load`, for rows of the model's own table that are at hand; where a class is not needed, as they are."""
     by_class: dict[type[Any] | None, list[Any]] = defaultdict(list)
     for base in bases:
         by_class[base.get_real_instance_class() if base.polymorphic_ctype_id else None].append(base)
     reals: dict[Any, Any] = {}
     for real_class, members in by_class.items():
-        if real_class is model:
+        if real_class is model or (real_class is not None and not is_needed(real_class)):
             reals.update((base.pk, base) for base in members)
         elif real_class is not None:
             found = rows(real_class, using).filter(pk__in=[base.pk for base in members])

@@ -24,8 +24,8 @@ from triggers.evaluation import guarded, is_outage
 from triggers.exceptions import KeyConflict, KeyInvalid, TimingInvalid
 from triggers.execution import current_step
 from triggers.expansion import Match, announce, condition_raised, named_runs, write_chunks, write_waiting
-from triggers.loading import load, load_definitions, rows
-from triggers.models import AudienceChunk, Event, Occurrence, Run
+from triggers.loading import load_definitions, of_their_classes, rows
+from triggers.models import AudienceChunk, Event, Occurrence, Run, Trigger
 from triggers.registry import label
 from triggers.schemas import check_context
 
@@ -134,6 +134,25 @@ def _check_moment(moment: datetime | None, argument: str) -> None:
 def record(firing: Firing) -> Occurrence:
     """Write what happened, in the caller's transaction; or answer what was written under the same key before."""
     using = clock.alias()
+    try:
+        return _record(firing, using)
+    except IntegrityError:
+        first = None
+        if firing.key is not None:
+            first = Occurrence.objects.using(using).filter(dedupe_key=firing.dedupe_key).first()
+        if first is None:
+            raise
+    if first.fingerprint != firing.fingerprint:
+        raise KeyConflict(f"The key “{firing.key}” was used on {first.recorded_at.isoformat()} for other content.")
+    first.replayed = True
+    return first
+
+
+def _record(firing: Firing, using: str) -> Occurrence:
+    """
+    Write what happened. Raises IntegrityError under a key that was used before: a twin in another transaction is waited
+    for by the unique index.
+    """
     with transaction.atomic(using=using):
         occurrence = new_occurrence(firing)
         found = [] if occurrence.code else match_events(firing, occurrence, using)
@@ -146,9 +165,7 @@ def record(firing: Firing) -> Occurrence:
             for run in runs:
                 run.replay_of = firing.replay_of
             occurrence.unknown_users = [str(key) for key in named.unknown]
-        first = _insert_or_find(occurrence, using)
-        if first is not occurrence:
-            return first
+        occurrence.save(using=using, force_insert=True)  # the first of all that is written
         # Before the new runs are there, which can only wait for what comes later.
         waiting = [] if occurrence.code or firing.replay_of else _concern_waiting(firing, occurrence, named, using)
         Run.objects.using(using).bulk_create(runs)
@@ -196,36 +213,16 @@ def new_occurrence(firing: Firing) -> Occurrence:
     return occurrence
 
 
-def _insert_or_find(occurrence: Occurrence, using: str) -> Occurrence:
-    """
-    Write the occurrence; under a key that was used before, answer the first one instead.
-
-    A twin in another transaction is waited for by the unique index.
-    """
-    if occurrence.dedupe_key is None:
-        occurrence.save(using=using, force_insert=True)
-        return occurrence
-    try:
-        with transaction.atomic(using=using):
-            occurrence.save(using=using, force_insert=True)
-            return occurrence
-    except IntegrityError:
-        first = Occurrence.objects.using(using).filter(dedupe_key=occurrence.dedupe_key).first()
-        if first is None:
-            raise
-    if first.fingerprint != occurrence.fingerprint:
-        raise KeyConflict(f"The key “{occurrence.key}” was used on {first.recorded_at.isoformat()} for other content.")
-    first.replayed = True
-    return first
-
-
 def match_events(firing: Firing, occurrence: Occurrence, using: str) -> list[Match]:
     """The configured events that are meant; each is noted in ``occurrence.matches``, with whether it happened."""
+    triggers: list[Trigger] | None = None
     if firing.event is not None:
         events = [firing.event]
     else:
-        events, _missing = load(rows(firing.type, using).order_by("pk"))
-    definitions = load_definitions({event.trigger_id for event in events}, using)
+        bases = list(rows(firing.type, using).select_related("trigger").order_by("pk"))
+        triggers = list({base.trigger_id: base.trigger for base in bases}.values())
+        events, _missing = of_their_classes(firing.type, bases, using)
+    definitions = load_definitions({event.trigger_id for event in events}, using, triggers, to_fire=True)
     matches = []
     for event in events:
         if event.trigger_id not in definitions:  # its class is not installed

@@ -28,8 +28,11 @@ class RunsOf:
     def __init__(self, occurrences: Iterable[Occurrence]) -> None:
         ids = [occurrence.pk for occurrence in occurrences]
         runs = Run.objects.using(clock.alias()).filter(occurrence__in=ids)
-        place = Window(RowNumber(), partition_by=F("occurrence"), order_by=F("pk").asc())
-        self.all = list(runs.annotate(place=place).filter(place__lte=MAX_RUNS).order_by("pk"))
+        if len(ids) == 1:  # the answer to each firing
+            self.all = list(runs.order_by("pk")[:MAX_RUNS])
+        else:
+            place = Window(RowNumber(), partition_by=F("occurrence"), order_by=F("pk").asc())
+            self.all = list(runs.annotate(place=place).filter(place__lte=MAX_RUNS).order_by("pk"))
         self._first: dict[UUID, list[Run]] = defaultdict(list)
         for run in self.all:
             self._first[run.occurrence_id].append(run)

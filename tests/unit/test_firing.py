@@ -402,12 +402,12 @@ def test_handle_performs_before_it_returns_without_delay(ada):
 def test_firing_for_one_user_costs_few_queries(ada, bob, django_assert_num_queries):
     a_trigger(RecordEffectAction(), conditions=[ActionCountCondition()])
     fire(ProbeEvent, users=ada)  # fills the cache of content types
-    # The transaction (2), events, trigger, conditions (2), actions (2), their filters (1 in a savepoint: 3),
+    # The transaction (2), events with their triggers, conditions (2), actions, filters (1 in a savepoint: 3),
     # the occurrence, whether a run of the user may be waiting for the event, the runs.
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(12):
         fire(ProbeEvent, users=bob)
     # And one more where there is such a run: that it happened to the user.
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(13):
         fire(ProbeEvent, users=ada)
 
 
@@ -415,5 +415,5 @@ def test_firing_for_more_users_costs_no_more_queries(django_assert_num_queries):
     users = User.objects.bulk_create(User(username=f"user{number}") for number in range(30))
     a_trigger(RecordEffectAction(), conditions=[ActionCountCondition()])
     fire(ProbeEvent, users=users[0])
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(12):
         fire(ProbeEvent, users=users[1:])

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import logging
 import mmap
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 from uuid import UUID
 
@@ -99,23 +101,52 @@ class CeleryEngine(Engine):
         return False
 
 
+class _Caller:
+    """A thread that makes calls; one that does not come back from a call is left behind, and ends when it does."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], Any] | None] = SimpleQueue()
+        self._answers: SimpleQueue[Exception | None] = SimpleQueue()
+        threading.Thread(target=self._work, name="triggers-broker", daemon=True).start()
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            try:
+                call()
+            except Exception as error:
+                self._answers.put(error)
+            else:
+                self._answers.put(None)
+            del call  # holds on to what it was given
+
+    def make(self, call: Callable[[], Any]) -> Exception | None:
+        """What the call raised. Raises Empty when it has not returned in time."""
+        self._calls.put(call)
+        try:
+            return self._answers.get(timeout=PUBLISH_SECONDS)
+        except Empty:
+            self._calls.put(None)
+            raise
+
+
+#: Those that have nothing to do. A new thread for each call would take as long again as the call.
+_callers: Final[list[_Caller]] = []
+# Threads do not live on in a child process.
+os.register_at_fork(after_in_child=_callers.clear)
+
+
 def _in_time(call: Callable[[], Any]) -> str | None:
     """None if the call to the broker returned in time, else what went wrong, in a word."""
-    failures: list[Exception] = []
-    done = threading.Event()
-
-    def attempt() -> None:
-        try:
-            call()
-        except Exception as error:
-            failures.append(error)
-        finally:
-            done.set()
-
-    threading.Thread(target=attempt, name="triggers-broker", daemon=True).start()
-    if not done.wait(PUBLISH_SECONDS):
+    try:
+        caller = _callers.pop()
+    except IndexError:
+        caller = _Caller()
+    try:
+        error = caller.make(call)
+    except Empty:
         return "no answer"
-    return type(failures[0].__cause__ or failures[0]).__name__ if failures else None
+    _callers.append(caller)
+    return type(error.__cause__ or error).__name__ if error else None
 
 
 def _connect() -> None:
