@@ -760,10 +760,10 @@ class TestBudgets:
             assert advance(run_ids) == []
 
 
-#: Queries of a chunk beside its steps: clock; claim (2 for its transaction, 2), read; trigger, conditions (2),
-#: actions (2), events (2), users; activities: look, create; the transaction (2), lock, conditions (3), count (2);
+#: Queries of a chunk beside its steps: clock; claim (2 for its transaction, 2); events with their triggers (2),
+#: conditions (2), actions (2), users; activities: look, create; the transaction (2), lock, conditions (3), count (2);
 #: what is left.
-CHUNK = 25
+CHUNK = 23
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from django.db import connections, transaction
 
 from triggers import clock, conf, waking
 from triggers.evaluation import Decision, users
-from triggers.loading import Definition, load, load_definitions, rows
-from triggers.models import Event, Run, Step
+from triggers.loading import Definition, load_definitions, of_their_classes, rows
+from triggers.models import Event, Run, Step, Trigger
 from triggers.running import outcomes, settling
 from triggers.running.admission import admit
 from triggers.running.lease import Lease, LeaseLost
@@ -58,6 +58,8 @@ def advance(
     With ``takes_others``, others of the same trigger are taken along that are due and that nobody has begun, as long as
     they are done quickly: of a burst of events each has a message of its own, and most of them then find nothing to do.
     """
+    if takes_others and not Run.objects.using(clock.alias()).open().filter(pk__in=run_ids).exists():
+        return []  # others took them along
     lease = Lease(clock.alias(), now, should_stop)
     began = time.monotonic()
     claimed = lease.claim(run_ids)
@@ -120,8 +122,8 @@ def _one_per_place(works: Sequence[Work], taken: set[tuple[int, Any]]) -> tuple[
 
 def _prepare(lease: Lease, runs: Sequence[Run]) -> list[Work]:
     """The runs that can go on, each with its definition, event and user; the others are ended with the reason."""
-    definitions = load_definitions({run.trigger_id for run in runs}, lease.using)
-    events = _events({run.event_id for run in runs}, lease.using)
+    events, triggers = _events({run.event_id for run in runs}, lease.using)
+    definitions = _definitions({run.trigger_id for run in runs}, triggers, lease.using)
     pins = Pins(runs, lease.using)
     people = {user.pk: user for user in users(lease.using).filter(pk__in={run.user_id for run in runs})}
     steps = _steps([run for run in runs if run.position or run.reserved_at], lease.using)
@@ -198,9 +200,16 @@ def _work(run: Run, definition: Definition, event: Event, user: Any, steps: Sequ
     )
 
 
-def _events(event_ids: Collection[int], using: str) -> dict[int, Event]:
-    found, _missing = load(rows(Event, using).filter(pk__in=event_ids))
-    return {event.pk: event for event in found}
+def _events(event_ids: Collection[int], using: str) -> tuple[dict[int, Event], dict[int, Trigger]]:
+    """The events, and the rows of the triggers that they belong to, by id."""
+    bases = list(rows(Event, using).select_related("trigger").filter(pk__in=event_ids))
+    found, _missing = of_their_classes(Event, bases, using)
+    return {event.pk: event for event in found}, {base.trigger_id: base.trigger for base in bases}
+
+
+def _definitions(trigger_ids: Collection[int], known: dict[int, Trigger], using: str) -> dict[int, Definition]:
+    are_known = all(trigger_id in known for trigger_id in trigger_ids)
+    return load_definitions(trigger_ids, using, [known[id] for id in trigger_ids] if are_known else None)
 
 
 def _steps(runs: Sequence[Run], using: str) -> dict[UUID, list[Step]]:

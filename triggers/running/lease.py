@@ -94,12 +94,12 @@ class Lease:
     def _take(self, claimable: RunQuerySet, limit: int | None = None) -> list[Run]:
         """Those of the runs that no other worker takes at the same time."""
         with transaction.atomic(using=self.using):
-            unlocked = claimable.order_by("pk")
+            unlocked = claimable.select_related("occurrence").order_by("pk")
             if connections[self.using].features.has_select_for_update_skip_locked:
-                unlocked = unlocked.select_for_update(skip_locked=True)
-            run_ids = list(unlocked.values_list("pk", flat=True)[:limit])
+                unlocked = unlocked.select_for_update(skip_locked=True, of=("self",))
+            runs = list(unlocked[:limit])
             # The same question again, for databases that have not locked them.
-            claimed = claimable.filter(pk__in=run_ids).update(
+            claimed = claimable.filter(pk__in=[run.pk for run in runs]).update(
                 token=self.token,
                 lease_until=self._ends,
                 next_handover_at=self._ends,
@@ -112,9 +112,16 @@ class Lease:
                 status=Run.Status.RUNNING,
                 started_at=Coalesce("started_at", Value(self._began, DateTimeField())),
             )
-        if not claimed:
-            return []
-        return list(self.runs().filter(pk__in=run_ids).select_related("occurrence").order_by("pk"))
+        if claimed < len(runs):
+            return list(self.runs().filter(pk__in=[run.pk for run in runs]).select_related("occurrence").order_by("pk"))
+        for run in runs:  # as the statement has made their rows
+            run.token = self.token
+            run.lease_until = run.next_handover_at = self._ends
+            run.handovers = 0
+            run.losses += run.status == Run.Status.RUNNING
+            run.status = Run.Status.RUNNING
+            run.started_at = run.started_at or self._began
+        return runs
 
     def _gives_way(self, run: Run) -> bool:
         """Put off a run on its last chance while another worker holds one too."""
