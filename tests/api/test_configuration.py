@@ -9,6 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from tests.acceptance.scenario import a_trigger
@@ -349,3 +350,30 @@ def test_an_export_sets_up_an_empty_server_the_same(admin: APIClient) -> None:
     for action in exported["triggers"][2]["actions"]:
         del action["secret"]
     assert admin.get(URL).json() == exported
+
+
+def test_secrets_that_are_encrypted_are_known_again(admin: APIClient, settings: Settings) -> None:
+    settings.TRIGGERS_WEBHOOK_ALLOWED_HOSTS = ["127.0.0.1"]
+    action = {
+        "type": "triggers_actions.CallWebhook",
+        "url": "http://127.0.0.1:9000/",
+        "signing_secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+        "headers": "Authorization: Bearer s3cret-t0ken",
+        "body": {"type": "order.paid"},
+    }
+    trigger = {"type": "triggers.Trigger", "name": "Webhook", "actions": [action]}
+
+    (added,) = put(admin, trigger).json()["changes"]
+    key = Action.objects.get(trigger__name="Webhook").pk
+
+    assert added["secrets"] == ["/actions/0/signing_secret", "/actions/0/headers"]
+    assert "s3cret" not in str(added)
+    assert put(admin, trigger).json()["changes"] == []
+    elsewhere = changed(trigger, actions=[action | {"headers": "Authorization: Bearer another"}])
+    (change,) = put(admin, elsewhere).json()["changes"]
+    assert (change["action"], change["secrets"]) == ("change", ["/actions/0/headers"])
+    assert change["before"] == change["after"]
+    exported = admin.get(URL).json()
+    assert "whsec" not in str(exported)
+    assert admin.put(URL, exported, format="json").json() == outcome()
+    assert Action.objects.get(trigger__name="Webhook").pk == key
