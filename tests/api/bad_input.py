@@ -243,6 +243,7 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     "emptying a trigger that is enabled": lambda w: w.patch(w.enabled, actions=[]),
     "an If-Match that is stale": lambda w: w.patch(w.enabled, {"if-match": '"0"'}, name="Mine"),
     # configuration
+    "a configuration that says nothing": lambda w: configuration(w.root),
     "a configuration with a section that is not known": lambda w: configuration(w.root, actions=[]),
     "a configuration with a trigger twice": lambda w: configuration(w.root, triggers=w.export()[1:2] * 2),
     "a configuration with a bad field": lambda w: configuration(
@@ -251,7 +252,7 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     "a configuration that empties a trigger that is enabled": lambda w: configuration(
         w.root, triggers=[TRIGGER | {"name": "Enabled"}]
     ),
-    "a configuration with an If-Match that is stale": lambda w: configuration(w.root, {"if-match": '"0"'}),
+    "a configuration with an If-Match that is stale": lambda w: configuration(w.root, {"if-match": '"0"'}, triggers=[]),
     "pruning without its permission": lambda w: configuration(
         w.somebody("view_trigger", "change_trigger"), query="?prune=true", triggers=[]
     ),

@@ -226,11 +226,6 @@ def test_a_secret_that_is_given_is_set_and_never_told(admin: APIClient) -> None:
     assert put(admin, CONGRATULATE, IN_SUMMER, wanted).json() == outcome()  # it is so already
 
 
-def test_a_section_that_is_left_out_is_left_alone(admin: APIClient) -> None:
-    response = admin.put(f"{URL}?prune=true", {}, format="json")
-    assert (response.json(), Trigger.objects.count()) == (outcome(), 3)
-
-
 def test_all_that_is_wrong_is_told_at_its_place_and_nothing_is_changed(admin: APIClient) -> None:
     before = stored()
     response = put(

@@ -661,3 +661,11 @@ def test_the_slash_at_the_end_is_optional(client: APIClient, anna: User, setting
     assert response.status_code == 202
     read = client.get(response.headers["Location"].rstrip("/"))
     assert (read.status_code, read.json()) == (200, response.json())
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PUT", "QUERY"])
+def test_a_method_that_a_path_does_not_have_is_refused_as_such_whatever_the_query(
+    client_with: StartClient, method: str
+) -> None:
+    response = client_with("view_run").generic(method, "/api/v1/runs/?limit=1&colour=red")
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")

@@ -265,6 +265,15 @@ class TypeExtension(OpenApiSerializerFieldExtension):
         return schema if "const" in schema else {"oneOf": [schema]}  # nothing that a hook could take for an enumeration
 
 
+class ConfigurationExtension(OpenApiSerializerExtension):
+    """Says something."""
+
+    target_class = "triggers_api.serializers.configuration.ConfigurationSerializer"
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        return auto_schema._map_serializer(self.target, direction, bypass_extensions=True) | {"minProperties": 1}
+
+
 class SectionExtension(OpenApiSerializerFieldExtension):
     """The items of a section of a configuration."""
 

@@ -45,6 +45,11 @@ class ConfigurationSerializer(StrictSerializer):
 
         return {section.name: SectionField(section.serializer_class) for section in sections()}
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError(f"Give one or more of {', '.join(self.fields)}.", "required")
+        return attrs
+
 
 class ConfigurationChangeSerializer(serializers.Serializer[Any]):
     """What was, or would be, done to one row: null is what it was before it was added, and is once it is deleted."""

@@ -63,8 +63,10 @@ class TriggersView(APIView):
         if "Transfer-Encoding" in request.headers and not request.headers.get("Content-Length"):
             # Django would read it as empty.
             raise Problem(411, "length_required", "Send the body with its Content-Length, not in chunks.")
-        operation = self.operations.get("get" if request.method == "HEAD" else str(request.method).lower())
-        self.query = (operation.query if operation else self.query_class).read(request)
+        method = "get" if request.method == "HEAD" else str(request.method).lower()
+        if method in self.http_method_names and hasattr(self, method):  # others are refused as such
+            operation = self.operations.get(method)
+            self.query = (operation.query if operation else self.query_class).read(request)
 
     def get_authenticators(self) -> list[Any]:
         classes = self.authentication_classes
