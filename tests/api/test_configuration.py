@@ -19,6 +19,7 @@ from tests.app.models import SendEmailAction, TaskCompletedEvent
 from tests.probe.models import ProbeEvent, RecordEffectAction
 from tests.variety.models import Note, SeasonalTrigger, SecretAction, VariedCondition
 from triggers.models import Action, ActionCountCondition, ActionFrequencyCondition, Condition, Event, Trigger
+from triggers_api.configuration.sections import sections
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +99,11 @@ def put(client: APIClient, *triggers: Any, query: str = "", **headers: str) -> A
     return client.put(f"{URL}{query}", {"triggers": list(triggers)}, format="json", headers=headers)
 
 
+def document(*triggers: Any) -> dict[str, Any]:
+    """All there is, when there is nothing but these triggers."""
+    return {section.name: [] for section in sections()} | {"triggers": list(triggers)}
+
+
 def changed(trigger: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return deepcopy(trigger) | fields
 
@@ -131,7 +137,7 @@ def test_an_export_tells_all_triggers_by_name_without_ids_and_secrets(admin: API
     response = admin.get(URL)
 
     assert response.status_code == 200
-    assert response.json() == {"triggers": ALL}
+    assert response.json() == document(*ALL)
     assert admin.get(URL, headers={"If-None-Match": response.headers["ETag"]}).status_code == 304
 
 
@@ -175,7 +181,7 @@ def test_what_differs_is_changed_in_the_rows_that_there_are(admin: APIClient) ->
     assert response.json() == outcome(change("change", "Secretive", SECRETIVE, wanted))
     assert set(Condition.objects.values_list("pk", flat=True)) == keys
     assert ActionCountCondition.objects.get().limit == 5
-    assert admin.get(URL).json() == {"triggers": [CONGRATULATE, IN_SUMMER, wanted]}
+    assert admin.get(URL).json() == document(CONGRATULATE, IN_SUMMER, wanted)
     assert [(entry.object_repr, entry.change_message) for entry in LogEntry.objects.all()] == [
         ("Secretive", "Changed by a configuration over HTTP.")
     ]
