@@ -37,6 +37,8 @@ from triggers.engines.temporal.workflows import (
 _TELL_SECONDS: Final = 60.0
 #: Before what is due at once, and could not be had, is tried again.
 _PAUSE_SECONDS: Final = 0.05
+#: Whether runs of a burst are taken along though each has a workflow of its own, which then finds nothing to do.
+_takes_others: Final = contextvars.ContextVar("triggers_takes_others", default=False)
 
 
 @activity.defn(name=ADVANCE, no_thread_cancel_exception=True)
@@ -44,8 +46,9 @@ def advance(given: Advance) -> Advanced:
     """Advance the run until it ends or waits."""
     run_id = UUID(given.run_id)
     while not _should_stop():
-        remaining = running.advance([run_id], now=given.now, should_stop=_should_stop)
-        _engine().start([other.run_id for other in remaining if other.run_id != run_id])
+        remaining = running.advance([run_id], now=given.now, should_stop=_should_stop, takes_others=_takes_others.get())
+        others = {other.run_id: other.due_at for other in remaining if other.run_id != run_id and not other.is_held}
+        _engine().hand_over(others, _TELL_SECONDS)
         left = next((run for run in remaining if run.run_id == run_id), None)
         if left is None:
             return Advanced()
@@ -115,20 +118,28 @@ def _pause(left: running.Remaining, now: datetime) -> timedelta:
 class Surroundings(Interceptor):
     """Around each activity: database connections as around a request, and signs of life."""
 
+    def __init__(self, *, takes_others: bool) -> None:
+        self._takes_others = takes_others
+
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        return _Surrounded(next)
+        return _Surrounded(next, self._takes_others)
 
 
 class _Surrounded(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, takes_others: bool) -> None:
+        super().__init__(next)
+        self._takes_others = takes_others
+
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         # The function, which runs on a thread of the pool; this method runs on the event loop's.
-        input.fn = _surrounded(input.fn)
+        input.fn = _surrounded(input.fn, self._takes_others)
         return await super().execute_activity(input)
 
 
-def _surrounded(function: Callable[..., Any]) -> Callable[..., Any]:
+def _surrounded(function: Callable[..., Any], takes_others: bool) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
+        _takes_others.set(takes_others)
         close_old_connections()
         try:
             with _heartbeats():

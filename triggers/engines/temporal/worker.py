@@ -90,7 +90,8 @@ def _worker(client: Client, given: Options, threads: ThreadPoolExecutor) -> Work
         # As many as there are threads: one that waits for a thread is taken for lost.
         max_concurrent_activities=given.concurrency,
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
-        interceptors=[activities.Surroundings()],
+        # With versions a run is performed by the code that its workflow began with, so nobody takes it along.
+        interceptors=[activities.Surroundings(takes_others=given.version is None)],
         # Held back for longer, a sign of life may come too late on a busy machine.
         max_heartbeat_throttle_interval=HEARTBEAT / 3,
         graceful_shutdown_timeout=conf.lease(),
