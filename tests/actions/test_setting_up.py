@@ -96,7 +96,7 @@ def test_a_webhook_is_set_up_over_http_and_its_secrets_are_not_told(client: APIC
         ({"body": "{{ unclosed"}, "body", "template_invalid"),
         ({"body": {"a": [1, {"b/c": "{% nothing %}"}]}}, "body", "template_invalid"),
         ({"body": None}, "body", "null"),
-        ({"body": "x" * 300_000}, "body", "body_too_long"),
+        ({"body": "x" * 300_000}, "body", "json_too_long"),
     ],
 )
 def test_what_is_wrong_is_refused_at_its_place_and_no_secret_is_told(

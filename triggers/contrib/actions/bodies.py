@@ -1,31 +1,31 @@
 """
-JSON of which the texts are templates. Whatever values they meet, what comes out is valid JSON: it is filled in value by
-value, and written as JSON at the end.
+JSON of which the texts are templates: the bodies of webhooks, the contexts of events. Whatever values they meet, what
+comes out is valid JSON: it is filled in value by value, and written as JSON at the end.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from time import thread_time
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from triggers.context import encode, plain
+from triggers.context import decode, encode, plain
 from triggers.contrib import templates
 from triggers.exceptions import ContextInvalid, PermanentError
 
 #: How long a body may be, as it is set up and as it is sent.
 MOST: Final = 256 * 1024
-_TOO_LONG: Final = f"The body is longer than {MOST} characters."
+_TOO_LONG: Final = f"The JSON is longer than {MOST} characters."
 
 
 def validate_body(body: Any) -> None:
     """Raises ValidationError, which names the place, if a text is no template."""
     if len(json.dumps(body)) > MOST:
-        raise ValidationError(_("The body is longer than %(most)d characters."), "body_too_long", {"most": MOST})
+        raise ValidationError(_("The JSON is longer than %(most)d characters."), "json_too_long", {"most": MOST})
     for path, text in _texts(body, ""):
         try:
             templates.check(text)
@@ -42,17 +42,27 @@ def render(body: Any, variables: Mapping[str, Any]) -> str:
 
     Raises PermanentError when it takes too long, becomes too long, or a value is none that JSON has.
     """
-    text = json.dumps(_Filling(variables).filled(body), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(_Filling(variables, plain).filled(body), ensure_ascii=False, separators=(",", ":"))
     if len(text) > MOST:
         raise PermanentError(_TOO_LONG)
     return text
 
 
+def fill(body: Any, variables: Mapping[str, Any]) -> Any:
+    """
+    The body with its texts filled in, as the context of an event: Decimals, moments and UUIDs remain what they are.
+
+    Raises PermanentError as ``render`` does.
+    """
+    return _Filling(variables, decode).filled(body)
+
+
 class _Filling:
     """All templates of a body together have the time of one, and make no more than a body may hold."""
 
-    def __init__(self, variables: Mapping[str, Any]) -> None:
+    def __init__(self, variables: Mapping[str, Any], read: Callable[[Any], Any]) -> None:
         self.variables = variables
+        self.read = read
         self.deadline = thread_time() + templates.MAX_TIME
         self.length = 0
 
@@ -67,15 +77,15 @@ class _Filling:
 
     def value(self, text: str) -> Any:
         if thread_time() > self.deadline:
-            raise PermanentError("The templates of the body take too long.")
+            raise PermanentError("The templates of the JSON take too long.")
         try:
-            value = plain(encode({"body": templates.value(text, self.variables)})["body"])
+            value = encode({"value": templates.value(text, self.variables)})["value"]
         except ContextInvalid as error:
-            raise PermanentError(f"The body cannot be written as JSON: {error}") from error
-        self.length += len(json.dumps(value))
+            raise PermanentError(f"A value cannot be written as JSON: {error}") from error
+        self.length += len(json.dumps(plain(value)))
         if self.length > MOST:
             raise PermanentError(_TOO_LONG)
-        return value
+        return self.read(value)
 
 
 def _texts(body: Any, path: str) -> Iterator[tuple[str, str]]:

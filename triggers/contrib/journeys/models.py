@@ -15,22 +15,16 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.duration import duration_string
-from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from triggers import current_step, flow
+from triggers.contrib.event_types import event_types
 from triggers.contrib.journeys.clocks import next_time, zone_of
 from triggers.exceptions import PermanentError
-from triggers.models import Action, Event
-from triggers.registry import component_types, label
+from triggers.models import Action
 
 LONGEST = timedelta(days=3660)
-
-
-def event_types() -> list[tuple[str, str]]:
-    """The types of events that the installed apps define, and what people call them."""
-    return [(label(model), str(capfirst(model._meta.verbose_name))) for model in component_types(Event)]
 
 
 def some_time() -> list[Any]:
