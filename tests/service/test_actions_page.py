@@ -13,6 +13,7 @@ from tests.service.story import follow, prepared, section
 from tests.waiting import wait_until
 
 SERVE, RECEIVER, SET_UP, *STEPS = section("docs/actions.md", "An order, told to another system")
+GIFT = section("docs/actions.md", "A gift, ordered with a large order")
 
 
 @pytest.mark.usefixtures("commands")
@@ -29,5 +30,8 @@ def test_the_story_goes_as_it_is_told(triggers: Triggers, tmp_path: Path) -> Non
         assert follow(triggers, prepared(triggers, SET_UP), steps) == 2
         wait_until(lambda: log.read_text().count(printed) == 1, message=log.read_text)
         assert "Hello Ada, your order is on its way." in "".join(triggers.mails)
+        assert follow(triggers, prepared(triggers, SET_UP), GIFT) == 2
+        wait_until(lambda: "'order': 'gift-1003', 'amount': 0" in log.read_text(), message=log.read_text)
+        assert "Subject: Order gift-1003" in "".join(triggers.mails)
     finally:
         end(receiver, signal.SIGTERM)
