@@ -34,9 +34,9 @@ def _rows(result: Result) -> list[tuple[str, ...]]:
 
 def _row(line: Line) -> tuple[str, ...]:
     aim = line.aim + ("" if line.is_met is None else ", met" if line.is_met else ", missed")
-    spread = f"{min(line.ratios):.2f}–{max(line.ratios):.2f}"
+    spread = f"{min(line.ratios):.3g}–{max(line.ratios):.3g}"
     what = f"{line.comparison.what}: {line.comparison.of} / {line.comparison.to}"
-    return (what, f"{median(line.figures):.4g}", f"{median(line.others):.4g}", f"{line.ratio:.2f}", spread, aim)
+    return (what, f"{median(line.figures):.4g}", f"{median(line.others):.4g}", f"{line.ratio:.3g}", spread, aim)
 
 
 def write(results: Sequence[Result], path: Path, rounds: int) -> None:

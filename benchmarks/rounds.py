@@ -57,7 +57,7 @@ class Line:
     @property
     def aim(self) -> str:
         if self.comparison.at_least is not None:
-            return f"≥ {self.comparison.at_least:g}"
+            return f"≥ {self.comparison.at_least:.3g}"
         return "" if self.comparison.at_most is None else f"≤ {self.comparison.at_most:g}"
 
     @property

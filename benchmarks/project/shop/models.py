@@ -31,20 +31,20 @@ class SendEmail(Action):
     message = models.TextField(default="Dear {{ user.first_name }},\n\nwe got your order {{ order }}.\n")
 
     def perform(self, user: Any, context: dict[str, Any]) -> None:
-        self.letter(user, context).send()
-
-    def letter(self, user: Any, context: dict[str, Any]) -> mail.EmailMessage:
-        values = Context({**context, "user": user})
-        return mail.EmailMessage(
-            Template(self.subject).render(values), Template(self.message).render(values), to=[user.email]
-        )
+        letter(Template(self.subject), Template(self.message), user, context).send()
 
 
 class SendEmails(SendEmail):
     """The same for many users at once; of no meaning to dj-triggers 1.0.1."""
 
     def perform_many(self, calls: Sequence[Any]) -> None:
-        mail.get_connection().send_messages([self.letter(call.user, call.context) for call in calls])
+        subject, message = Template(self.subject), Template(self.message)
+        mail.get_connection().send_messages([letter(subject, message, call.user, call.context) for call in calls])
+
+
+def letter(subject: Template, message: Template, user: Any, context: dict[str, Any]) -> mail.EmailMessage:
+    values = Context({**context, "user": user})
+    return mail.EmailMessage(subject.render(values), message.render(values), to=[user.email])
 
 
 class Touch(Action):
