@@ -1,4 +1,4 @@
-"""``make bench``: everything, in about twenty minutes. ``make bench ARGS=--quick``: less of it, in under three."""
+"""``make bench``: everything, in about half an hour. ``make bench ARGS=--quick``: less of it, in under three."""
 
 from __future__ import annotations
 

@@ -11,12 +11,12 @@ class Sizes:
     events: int = 1_000
     #: Users of one event, and of one for dj-triggers 1.0.1, whose time for each does not depend on how many they are.
     audience: int = 10_000
-    released_audience: int = 1_500
+    released_audience: int = 1_000
     #: Requests, and how many of them at a time.
     requests: int = 1_000
     connections: int = 4
     #: Runs that go through a worker in chunks, and one by one through Temporal.
-    chunked: int = 5_000
+    chunked: int = 3_000
     workflows: int = 300
     #: How much of what is counted twice: little and much.
     growing_users: tuple[int, int] = (1_000, 100_000)

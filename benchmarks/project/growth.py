@@ -17,8 +17,8 @@ from scene import settle
 from triggers import fire, running, sweeping
 from triggers.models import Occurrence, Run, Step, Trigger
 
-#: How many runs each occurrence has, and how many users there are among them.
-RUNS, USERS = 10, 100_000
+#: How many runs each occurrence has, and each user.
+RUNS, RUNS_OF_USER = 10, 30
 REPEATS = 20
 
 
@@ -41,7 +41,7 @@ def fill(number: int) -> None:
                 f"(SELECT * FROM triggers_run WHERE id = '{run.pk}') AS c, {copies}, generate_series(1, {RUNS}) AS i",
                 id="uuidv7(make_interval(secs => n - 2000000))",
                 occurrence_id="o",
-                user_id=f"(n * {RUNS} + i) % {USERS} + 2",
+                user_id=f"(n * {RUNS} + i) % {number // RUNS_OF_USER} + 2",
                 status="CASE n % 50 WHEN 0 THEN 'failed' ELSE 'succeeded' END",
             )
         )
@@ -108,7 +108,7 @@ def _calls() -> dict[str, Callable[[], Any]]:
         "ms to sweep": lambda: sweeping.sweep("celery"),
         "ms to list occurrences": lambda: get("occurrences/"),
         "ms to list runs": lambda: get("runs/"),
-        "ms to list a user's runs": lambda: get("runs/?user=77"),
+        "ms to list a user's runs": lambda: get("runs/?user=7"),
         "ms to list a trigger's failed runs": lambda: get(f"runs/?trigger={trigger.pk}&status=failed"),
     }
 

@@ -10,7 +10,7 @@ from benchmarks.sizes import Sizes
 from benchmarks.stage import Side, Stage
 
 #: How many events are fired by one round.
-EVENTS = 10
+EVENTS = 4
 
 
 def scenario(stage: Stage, sizes: Sizes) -> Scenario:
