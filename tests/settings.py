@@ -19,6 +19,7 @@ TRANSPORT_ALIASES["filesystem"] = "triggers_api.service.broker:Transport"
 INSTALLED_APPS = [
     *INSTALLED_APPS,
     "triggers.contrib.actions",
+    "triggers.contrib.conditions",
     "triggers.contrib.journeys",
     "triggers_api.keys",
     "triggers_api.service.people",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from django.contrib.auth import get_user_model
@@ -17,6 +18,7 @@ from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from triggers.exceptions import TriggersError
 from triggers.loading import Definition, rows
 from triggers.models import Activity, Condition, Trigger
 from triggers.registry import label
@@ -111,7 +113,7 @@ def not_allowed(condition: Condition, user: Any, context: Callable[[], Mapping[s
             return None
     except Exception as error:
         return _error(condition, error, using)
-    return _decision(condition, user, None, using)
+    return _decision(condition, lambda: condition.observe_in(user, context(), None), using)
 
 
 def guarded(question: Callable[[], Result], using: str) -> Result:
@@ -141,7 +143,7 @@ def kept_out(condition: Condition | Trigger, keys: Collection[Any], using: str) 
         return dict.fromkeys(left_out, Decision("condition_failed", detail))
     activities = activities_of(condition.trigger_id, left_out, using)
     return {
-        user.pk: _decision(condition, user, activities.get(user.pk), using)
+        user.pk: _decision(condition, partial(condition.observe, user, activities.get(user.pk)), using)
         for user in users(using).filter(pk__in=left_out)
     }
 
@@ -152,14 +154,14 @@ def activities_of(trigger_id: int, keys: Collection[Any], using: str) -> dict[An
     return {activity.user_id: activity for activity in found}
 
 
-def observed(condition: Condition, user: Any, activity: Activity | None, using: str) -> str:
-    """What the condition finds of the user, in words."""
-    return str(guarded(lambda: condition.observe(user, activity), using))
+def observed(observe: Callable[[], str], using: str) -> str:
+    """What a condition finds of a user, in words."""
+    return str(guarded(observe, using))
 
 
-def _decision(condition: Condition, user: Any, activity: Activity | None, using: str) -> Decision:
+def _decision(condition: Condition, observe: Callable[[], str], using: str) -> Decision:
     try:
-        found = observed(condition, user, activity, using)
+        found = observed(observe, using)
         required = str(condition.requirement)
     except Exception as error:
         return _error(condition, error, using)
@@ -177,7 +179,7 @@ def _error(condition: Condition | Trigger, error: Exception, using: str) -> Deci
     logger.warning("Condition %s of type %s raised", condition.pk, label(condition), exc_info=error)
     detail = _("The condition “%(condition)s” could not be evaluated: %(error)s.") % {
         "condition": condition,
-        "error": type(error).__name__,
+        "error": (isinstance(error, TriggersError) and str(error).removesuffix(".")) or type(error).__name__,
     }
     return Decision("condition_error", detail, condition if isinstance(condition, Condition) else None)
 

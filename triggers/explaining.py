@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from triggers import clock
@@ -31,7 +32,6 @@ from triggers.evaluation import (
     is_outage,
     kept_out,
     not_allowed,
-    observed,
 )
 from triggers.evaluation import (
     users as everybody,
@@ -45,6 +45,7 @@ from triggers.registry import what_happens
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+Context = Callable[[], Mapping[str, Any]]
 
 #: How many users one call explains at most.
 MAX_USERS: Final = 100
@@ -152,7 +153,8 @@ def _of_match(match: Match, firing: Firing, people: list[Any], using: str) -> li
     explanations = []
     for user in people:
         left_out = {pk: decisions[user.pk] for pk, decisions in by_filter.items() if user.pk in decisions}
-        denied = _denied(conditions, match, firing, user)
+        context = partial(match.event.get_user_context, user, dict(firing.context))
+        denied = _denied(conditions, context, user)
         deciding = [*left_out.values(), *([by_trigger[user.pk]] if user.pk in by_trigger else []), *denied.values()]
         happened = match.note["code"] == MATCHED
         decision = deciding[0] if happened and deciding else None
@@ -167,7 +169,14 @@ def _of_match(match: Match, firing: Firing, people: list[Any], using: str) -> li
                 detail=decision.detail if decision else match.note["detail"],
                 due_at=match.due_at,
                 reports=[
-                    _report(condition, {**denied, **left_out}.get(condition.pk), user, activities.get(user.pk), using)
+                    _report(
+                        condition,
+                        {**denied, **left_out}.get(condition.pk),
+                        user,
+                        activities.get(user.pk),
+                        context,
+                        using,
+                    )
                     for condition in conditions
                 ],
                 decided_by=decision.condition if decision else None,
@@ -176,19 +185,20 @@ def _of_match(match: Match, firing: Firing, people: list[Any], using: str) -> li
     return explanations
 
 
-def _denied(conditions: Collection[Condition], match: Match, firing: Firing, user: Any) -> dict[int, Decision]:
+def _denied(conditions: Collection[Condition], context: Context, user: Any) -> dict[int, Decision]:
     """What the conditions written in Python have against the user."""
-
-    def context() -> Mapping[str, Any]:
-        return dict(match.event.get_user_context(user, dict(firing.context)))
-
     asked = [condition for condition in conditions if asks_user_by_user(condition)]
     decisions = {condition.pk: not_allowed(condition, user, context) for condition in asked}
     return {pk: decision for pk, decision in decisions.items() if decision}
 
 
 def _report(
-    condition: Condition, decision: Decision | None, user: Any, activity: Activity | None, using: str
+    condition: Condition,
+    decision: Decision | None,
+    user: Any,
+    activity: Activity | None,
+    context: Context,
+    using: str,
 ) -> Report:
     def said(question: Callable[[], Result], otherwise: Result) -> Result:
         try:
@@ -200,7 +210,7 @@ def _report(
             return otherwise
 
     required = said(lambda: str(condition.requirement), str(condition))
-    found = said(lambda: observed(condition, user, activity, using), "")
+    found = said(lambda: str(condition.observe_in(user, context(), activity)), "")
     if decision is None:
         return Report(condition, True, required, found)
     possible_at = None

@@ -41,9 +41,15 @@ Variables = Mapping[str, Bound]
 Calculation = Callable[[Variables], Bound]
 
 
+#: What is read: a variable and the fields below it.
+Path = tuple[str, ...]
+
+
 class Root(NamedTuple):
     bound: Calculation
     names: frozenset[str]
+    #: In the order in which they are read.
+    paths: tuple[Path, ...]
 
 
 def measured(value: Any) -> Bound:
@@ -66,7 +72,7 @@ def parse(serialized: bytes) -> Root:
     reading = _Reading()
     checked = _fields(_first(_fields(serialized), 2))
     bound = reading.expression(_first(checked, 4))
-    return Root(bound, frozenset(reading.names))
+    return Root(bound, frozenset(reading.names), tuple(reading.paths))
 
 
 # The numbers are those of the fields of cel.expr.Expr in cel/expr/syntax.proto.
@@ -95,6 +101,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self.names: set[str] = set()
+        self.paths: dict[Path, None] = {}
         self.loops = 0
         self.depth = 0
         self.kinds: dict[int, Callable[[Fields], Calculation]] = {
@@ -127,6 +134,8 @@ class _Reading:
         return lambda variables: variables.get(name, Bound(1, 0, 1))
 
     def selection(self, fields: Fields) -> Calculation:
+        if path := _path(fields):
+            self.paths[path] = None
         operand = self.expression(_first(fields, 1))
         return lambda variables: _and(operand(variables))
 
@@ -192,6 +201,16 @@ class _Reading:
             return Bound(cost, ending.length, ending.size)
 
         return bound
+
+
+def _path(selection: Fields) -> Path:
+    """What a selection reads if it is nothing but names, as ``context.order.id``; empty if it is not."""
+    operand = _fields(_first(selection, 1))
+    field = _first(selection, 2).decode()
+    if operand.get(_IDENT):
+        return (_first(_fields(operand[_IDENT][0]), 1).decode().removeprefix("."), field)
+    inner = _path(_fields(operand[_SELECT][0])) if operand.get(_SELECT) else ()
+    return (*inner, field) if inner else ()
 
 
 def _and(bound: Bound) -> Bound:

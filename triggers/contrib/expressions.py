@@ -9,8 +9,9 @@ the values at worst is calculated by :mod:`triggers.contrib.costs`, before it is
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any, ClassVar, Final
@@ -25,6 +26,8 @@ from triggers.contrib.variables import NAMES
 from triggers.exceptions import PermanentError
 
 MAX_LENGTH: Final = 2000
+#: How much of what was found is told.
+MAX_OBSERVED: Final = 8
 
 _WHERE: Final = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _STATUS: Final = re.compile(r"^[A-Z_]+: ")
@@ -49,6 +52,8 @@ class Expression:
         self.cost: Callable[[Mapping[str, costs.Bound]], costs.Bound] = root.bound
         #: Those of the variables that it reads.
         self.uses: frozenset[str] = root.names & frozenset(names)
+        #: What of them it reads, without what is only on the way there.
+        self.paths = [path for path in root.paths if not any(o != path and o[: len(path)] == path for o in root.paths)]
         #: Whether its answer can be true or false, as far as types say.
         self.is_question: bool = self._compiled.return_type() in (cel.Type.BOOL, cel.Type.DYN)
 
@@ -66,7 +71,7 @@ class Expression:
 
 
 @lru_cache(maxsize=512)
-def compiled(source: str, names: Collection[str] = NAMES) -> Expression:
+def compiled(source: str, names: tuple[str, ...] = NAMES) -> Expression:
     """
     The expression, made ready once per process.
 
@@ -101,16 +106,37 @@ def evaluate(source: str, variables: Mapping[str, Any]) -> Any:
     Raises ExpressionError, with a sentence, if it says nothing.
     """
     try:
-        return compiled(source, tuple(variables)).evaluate(variables)
-    except ValidationError as error:
-        raise ExpressionError(" ".join(error.messages)) from error
+        return _saved(source, variables).evaluate(variables)
     except (RuntimeError, RecursionError, ValueError, OverflowError, TypeError) as error:
         raise ExpressionError(_("The expression failed: %(error)s.") % {"error": _sentence(str(error))}) from error
 
 
 def uses(source: str, names: Collection[str] = NAMES) -> frozenset[str]:
-    """Those of the names that the expression reads."""
-    return compiled(source, tuple(names)).uses
+    """Those of the names that the expression reads. Raises ExpressionError if it is none."""
+    return _saved(source, names).uses
+
+
+def observed(source: str, variables: Mapping[str, Any]) -> str:
+    """What the expression has found, for people: ``context.amount is 50; context.coupon is missing``."""
+    paths = [path for path in _saved(source, variables).paths if path[0] in variables]
+    return "; ".join(_found(path, _value(variables)) for path in paths[:MAX_OBSERVED])
+
+
+def _saved(source: str, names: Iterable[str]) -> Expression:
+    try:
+        return compiled(source, tuple(names))
+    except ValidationError as error:
+        raise ExpressionError(" ".join(error.messages)) from error
+
+
+def _found(path: tuple[str, ...], variables: Any) -> str:
+    name, value = ".".join(path), variables
+    for part in path:
+        if not isinstance(value, dict) or part not in value:
+            return _("%(name)s is missing") % {"name": name}
+        value = value[part]
+    text = json.dumps(value, ensure_ascii=False)
+    return _("%(name)s is %(value)s") % {"name": name, "value": text if len(text) <= 100 else f"{text[:99]}…"}
 
 
 class ExpressionField(CheckedTextField):

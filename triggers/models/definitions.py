@@ -214,6 +214,10 @@ class Condition(PolymorphicModel):
         """What was found instead, for the same people; blank says no more than that it does not hold."""
         return ""
 
+    def observe_in(self, user: Any, context: Mapping[str, Any], activity: Activity | None) -> str:
+        """As ``observe``, of a condition that ``allows`` by what is in the context."""
+        return self.observe(user, activity)
+
     def possible_at(self, user: Any, activity: Activity | None) -> datetime | None:
         """When the condition, which does not hold now, will hold if nothing else happens; None: never, or unknown."""
         return None

@@ -56,7 +56,11 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "triggers",
+<<<<<<< HEAD
     "triggers.contrib.actions",
+=======
+    "triggers.contrib.conditions",
+>>>>>>> c6d47f6 (Conditions that are set up: an expression, and who belongs to an audience, a group or the staff)
     "triggers.contrib.journeys",
     "triggers_api",
     "triggers_api.keys",
@@ -183,6 +187,15 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
     CELERY_WORKER_PREFETCH_MULTIPLIER = 16
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
+
+# What expressions and templates see of people.
+TRIGGERS_USER_FIELDS = {
+    "key": "person.key",
+    "email": "email",
+    "name": "person.name",
+    "time_zone": "person.time_zone",
+    "attributes": "person.attributes",
+}
 
 TRIGGERS_USE_TEMPORAL = env.bool("TRIGGERS_USE_TEMPORAL", default=False)
 # What is not set is left to the environment of Temporal's own client, and then to the library's defaults.
