@@ -56,11 +56,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "triggers",
-<<<<<<< HEAD
     "triggers.contrib.actions",
-=======
     "triggers.contrib.conditions",
->>>>>>> c6d47f6 (Conditions that are set up: an expression, and who belongs to an audience, a group or the staff)
     "triggers.contrib.journeys",
     "triggers_api",
     "triggers_api.keys",
@@ -190,8 +187,11 @@ CELERY_TASK_IGNORE_RESULT = True
 
 # What expressions and templates see of people.
 TRIGGERS_USER_FIELDS = {
+    "id": "pk",
     "key": "person.key",
     "email": "email",
+    "first_name": "first_name",
+    "last_name": "last_name",
     "name": "person.name",
     "time_zone": "person.time_zone",
     "attributes": "person.attributes",

@@ -7,7 +7,7 @@ Each is a model: its fields are what is set in the admin and over HTTP, its docs
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -32,7 +32,7 @@ class ExpressionCondition(Condition):
     """
 
     #: As it stands in the documentation of the API.
-    api_example = {"expression": "context.amount > 100 && user.email.endsWith('@example.com')"}
+    api_example: ClassVar[dict[str, Any]] = {"expression": "context.amount > 100 && has(context.coupon)"}
 
     expression = expressions.ExpressionField(
         _("expression"),
@@ -68,7 +68,7 @@ class ExpressionCondition(Condition):
 class AudienceCondition(Condition):
     """Holds for users who belong to a named audience, to a group, or to the staff; or for those who do not."""
 
-    api_example = {"kind": "staff", "is_in": False}
+    api_example: ClassVar[dict[str, Any]] = {"kind": "staff", "is_in": False}
 
     class Kind(models.TextChoices):
         AUDIENCE = "audience", _("named audience")
