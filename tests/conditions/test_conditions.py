@@ -157,11 +157,11 @@ def test_explaining_says_what_an_expression_would_find(ada: User, client: APICli
     assert response.status_code == 200, response.json()
     [explained] = response.json()["explanations"]
     [condition] = explained["conditions"]
-    assert (explained["would_run"], condition["holds"], condition["observed"]) == (False, False, "context.amount is 50")
+    assert (explained["would_run"], condition["satisfied"], condition["observed"]) == (False, False, "context.amount is 50")
     body["context"] = {"amount": 500}
     [explained] = client.post("/api/v1/explain/", body, format="json").json()["explanations"]
     [condition] = explained["conditions"]
-    assert (explained["would_run"], condition["holds"], condition["observed"]) == (True, True, "context.amount is 500")
+    assert (explained["would_run"], condition["satisfied"], condition["observed"]) == (True, True, "context.amount is 500")
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ def post(client: APIClient, *conditions: Any) -> Any:
 
 
 def test_they_are_set_up_over_http(client: APIClient, crowd: dict[str, User]) -> None:
-    given = [
+    given: list[dict[str, Any]] = [
         {"type": "triggers_conditions.ExpressionCondition", "expression": "context.amount > 100\n&& user.id == 7"},
         {"type": "triggers_conditions.AudienceCondition", "kind": "group", "name": "editors", "is_in": False},
         {"type": "triggers_conditions.AudienceCondition", "kind": "staff"},
