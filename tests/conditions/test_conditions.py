@@ -157,11 +157,13 @@ def test_explaining_says_what_an_expression_would_find(ada: User, client: APICli
     assert response.status_code == 200, response.json()
     [explained] = response.json()["explanations"]
     [condition] = explained["conditions"]
-    assert (explained["would_run"], condition["satisfied"], condition["observed"]) == (False, False, "context.amount is 50")
+    assert (explained["would_run"], condition["satisfied"]) == (False, False)
+    assert condition["observed"] == "context.amount is 50"
     body["context"] = {"amount": 500}
     [explained] = client.post("/api/v1/explain/", body, format="json").json()["explanations"]
     [condition] = explained["conditions"]
-    assert (explained["would_run"], condition["satisfied"], condition["observed"]) == (True, True, "context.amount is 500")
+    assert (explained["would_run"], condition["satisfied"]) == (True, True)
+    assert condition["observed"] == "context.amount is 500"
 
 
 @pytest.fixture
