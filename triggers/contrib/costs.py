@@ -7,8 +7,10 @@ the value is. Loops multiply, texts and lists that are put together add. Nothing
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any, Final, NamedTuple
 from zoneinfo import available_timezones
 
@@ -18,8 +20,6 @@ from django.utils.translation import gettext as _
 LIMIT: Final = 10_000_000
 MAX_LOOPS: Final = 8
 MAX_LOOP_DEPTH: Final = 3
-#: A regular expression is compiled each time, in at most this much work.
-REGEX: Final = 50_000
 
 
 class Refused(Exception):
@@ -78,6 +78,7 @@ def parse(serialized: bytes) -> Root:
 # The numbers are those of the fields of cel.expr.Expr in cel/expr/syntax.proto.
 _CONST, _IDENT, _SELECT, _CALL, _LIST, _STRUCT, _LOOP = 3, 4, 5, 6, 7, 8, 9
 
+_REPEATED: Final = re.compile(r"\{(\d{1,4}),?(\d{0,4})\}")
 _OF_SIZE: Final = frozenset({"_+_", "_?_:_", "_[_]", "string", "bytes", "dyn"})
 _IN_A_ZONE: Final = frozenset(
     f"get{part}"
@@ -144,13 +145,14 @@ class _Reading:
         if function in _IN_A_ZONE and fields[3]:
             _check_zone(fields[3][0])
         arguments = self.all([*fields[1], *fields[3]])
-        extra = REGEX if function == "matches" else 1
-        weight = 50 if function == "matches" else 1
+        # A regular expression is compiled each time; then each character may meet each of its states.
+        weight = _states(fields[3][-1]) if function == "matches" else 1
+        compiling = 100 * weight if function == "matches" else 1
 
         def bound(variables: Variables) -> Bound:
             parts = [argument(variables) for argument in arguments]
             size = sum(part.size for part in parts)
-            cost = extra + weight * size + sum(part.cost for part in parts)
+            cost = compiling + weight * size + sum(part.cost for part in parts)
             if function not in _OF_SIZE:
                 return Bound(cost, 0, 1)
             return Bound(cost, sum(part.length for part in parts), size + 32)
@@ -228,12 +230,34 @@ def _collection(parts: Sequence[Calculation], count: int) -> Calculation:
 
 def _check_zone(message: bytes) -> None:
     """A time zone is named in the expression itself: the evaluator would open any file of that name."""
-    constant = _fields(message).get(_CONST)
-    zone = _fields(constant[0]).get(6) if constant else None
-    name = zone[0].decode() if zone else ""
+    name = _text(message) or ""
     offset = name.removeprefix("-").removeprefix("+").replace(":", "")
     if name not in available_timezones() and not (offset.isascii() and offset.isdigit()):
         raise Refused(_("A time zone must be written as a text with its name, such as 'Europe/Vienna'."))
+
+
+def _states(message: bytes) -> int:
+    """
+    How many states a regular expression has at most. It is written in the expression itself, so that this is known.
+
+    RE2 repeats nothing more than a thousand times, groups within groups included. A character is up to ten states, a
+    class of Unicode up to a thousand.
+    """
+    pattern = _text(message)
+    if pattern is None:
+        raise Refused(_("A regular expression must be written as a text."))
+    counts = [max(int(number or 0) for number in found) for found in _REPEATED.findall(pattern)]
+    each = 1000 if "\\p" in pattern or "\\P" in pattern else 10
+    if ")" in pattern and counts:
+        return each * len(pattern) * min(1000, prod(max(1, count) for count in counts))
+    return each * (len(pattern) + sum(counts))
+
+
+def _text(message: bytes) -> str | None:
+    """The text that an expression is; None if it is something else."""
+    constant = _fields(message).get(_CONST)
+    text = _fields(constant[0]).get(6) if constant else None
+    return text[0].decode() if text else None
 
 
 Fields = Mapping[int, list[Any]]

@@ -39,6 +39,7 @@ MAX_ITEMS: Final = 10_000
 MAX_BITS: Final = 256
 
 _GONE: Final = ("include", "render", "safe")
+_BLANK: Final = re.compile(r"\s{201}")
 _WIDTH: Final = re.compile(r"%[^a-zA-Z%]*\d")
 _FAULTS: Final = (LiquidError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
 
@@ -116,6 +117,9 @@ def parsed(source: str, html: bool = False) -> BoundTemplate:
     if source.count("{{", source.rfind("}}") + 1) > 1:
         # Liquid would look for an end from each of them.
         raise LiquidError(_("“{{” is not closed."), token=None)
+    if _BLANK.search(source):
+        # Liquid would look for an end from each of them, too.
+        raise LiquidError(_("There are more than 200 blanks in a row."), token=None)
     environment = _ENVIRONMENTS[html]
     template = environment.from_string(source)
     context = RenderContext(template)
