@@ -125,9 +125,9 @@ def _reserved_fields(model: type[Trigger | Event | Condition | Action]) -> Itera
 #: Attributes that a field of the same name would hide.
 _RESERVED: Final[dict[type[Any], tuple[str, ...]]] = {
     Trigger: (),
-    Event: ("fired", "context_schema", "secret_fields"),
-    Condition: ("code", "requirement", "secret_fields"),
-    Action: ("atomic", "max_attempts", "backoff", "timeout", "secret_fields", "awaited_types"),
+    Event: ("fired", "context_schema", "secret_fields", "kept_secrets"),
+    Condition: ("code", "requirement", "secret_fields", "kept_secrets"),
+    Action: ("atomic", "max_attempts", "backoff", "timeout", "secret_fields", "kept_secrets", "awaited_types"),
 }
 
 

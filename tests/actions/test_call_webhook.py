@@ -20,12 +20,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.contrib.auth.models import User
 from django.utils import timezone
 
+from tests.acceptance.scenario import a_trigger
 from tests.actions.conftest import Perform
 from tests.actions.receiver import SECRET, Answer, receiving
+from tests.probe.models import ProbeEvent
+from triggers import fire
 from triggers.contrib.actions import calling
 from triggers.contrib.actions.models import CallWebhook
+from triggers.contrib.journeys.models import WaitForTime
 from triggers.models import Run
 from triggers.running import advance
 
@@ -435,3 +440,28 @@ def test_a_handshake_that_never_ends_is_given_up(perform: Perform, monkeypatch: 
         run = perform(webhook(f"https://127.0.0.1:{server.getsockname()[1]}/"))
         assert monotonic() - begun < 5
     assert (run.status, error_of(run)[0]) == ("waiting", "ActionError")
+
+
+# ------------------------------------------------------------------------------------------------- runs that waited
+
+
+def test_a_run_that_waited_does_not_take_the_secrets_of_today_to_where_the_webhook_led_then(
+    ada: User, no_broker: None
+) -> None:
+    with receiving() as receiver, receiving() as other:
+        a_trigger(WaitForTime(duration=timedelta(days=1)), webhook(receiver.url), webhook(receiver.url, "second"))
+        run = fire(ProbeEvent, users=ada).runs.get()
+        advance([run.pk])
+        run.refresh_from_db()
+        moved, kept = CallWebhook.objects.order_by("position")
+        moved.url, moved.on_failure = other.url, "continue"
+        moved.save()
+        kept.body = "changed"
+        kept.save()
+        advance([run.pk], now=run.due_at)
+        step = run.steps.get(position=1)
+        assert (step.error_type, step.error_message) == (
+            "PermanentError",
+            "The webhook leads to another host since, and its secrets are for that one.",
+        )
+        assert (receiver.requests, other.requests) == ([], [])

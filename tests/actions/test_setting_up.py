@@ -1,5 +1,8 @@
 """The actions are set up over HTTP and in the admin; what is wrong is refused at its place."""
 
+import socket
+from threading import Event
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from tests.acceptance.scenario import a_trigger
 from tests.actions.receiver import SECRET
 from tests.admin.pages import add_component, form_values, text, trigger_url
 from tests.probe.models import RecordEffectAction
+from triggers.contrib.actions import addresses
 from triggers.contrib.actions.models import CallWebhook
 
 pytestmark = pytest.mark.django_db
@@ -160,3 +164,59 @@ def test_a_webhook_is_set_up_in_the_admin_and_its_secrets_are_not_shown(admin_cl
 def test_it_says_in_lists_what_it_does() -> None:
     assert str(CallWebhook(url="https://example.com/hooks?token=s3cret")) == "call a webhook at example.com"
     assert str(CallWebhook()) == "call a webhook"
+
+
+def test_a_webhook_that_is_made_to_lead_elsewhere_does_not_take_its_secrets_along(client: APIClient) -> None:
+    created = client.post(URL, body(WEBHOOK), format="json")
+    told = created.json()["actions"][0]
+    path = created.headers["Location"]
+
+    def moved(url: str, **secrets: str) -> Any:
+        return client.put(path, body(told | {"url": url} | secrets), format="json")
+
+    assert moved("https://93.184.215.14:443/other?x").status_code == 200
+    for url in ("https://93.184.215.15/hooks", "http://93.184.215.14/hooks", "https://93.184.215.14:8443/hooks"):
+        response = moved(url)
+        assert response.status_code == 400
+        assert [(error["pointer"], error["code"], error["detail"]) for error in response.json()["errors"]] == [
+            ("/actions/0/signing_secret", "secret_needed", "Write it anew: the URL leads to another host now."),
+            ("/actions/0/headers", "secret_needed", "Write it anew: the URL leads to another host now."),
+        ]
+        response = moved(url, signing_secret=SECRET)
+        assert [error["pointer"] for error in response.json()["errors"]] == ["/actions/0/headers"]
+    assert CallWebhook.objects.get().url == "https://93.184.215.14:443/other?x"
+    assert moved("https://93.184.215.15/hooks", signing_secret=SECRET, headers="").status_code == 200
+    assert CallWebhook.objects.get().headers == ""
+    response = moved("https://93.184.215.16/hooks", signing_secret=SECRET)
+    assert response.status_code == 200, response.content
+
+
+def test_a_webhook_does_not_take_its_secrets_along_in_the_admin_either(admin_client: Client) -> None:
+    action = CallWebhook(url=str(WEBHOOK["url"]), signing_secret=SECRET, body={"a": 1})
+    trigger = a_trigger(action)
+    values = form_values(admin_client.get(trigger_url(trigger)))
+    values["actions-0-url"] = "https://93.184.215.15/hooks"
+    response = admin_client.post(trigger_url(trigger), values)
+    assert response.status_code == 200
+    assert "Write it anew: the URL leads to another host now." in text(response)
+    assert SECRET[6:] not in response.content.decode()
+    values["actions-0-signing_secret"] = SECRET
+    assert admin_client.post(trigger_url(trigger), values).status_code == 302
+
+
+def test_many_hosts_whose_look_up_hangs_hold_nobody_up_for_long(
+    client: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = Event()
+
+    def hang(*_: Any, **__: Any) -> Any:
+        let_go.wait(60)
+        raise socket.gaierror(socket.EAI_NONAME, "not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    monkeypatch.setattr(addresses, "_hasty_until", 0.0)
+    begun = monotonic()
+    hooks = [WEBHOOK | {"url": f"https://slow{number}.example.com/"} for number in range(50)]
+    assert client.post(URL, body(*hooks), format="json").status_code == 201
+    assert monotonic() - begun < 15
+    let_go.set()

@@ -79,9 +79,9 @@ class KeptSecrets:
     def clean(self) -> Any:
         super().clean()  # type: ignore[misc]
         values: dict[str, Any] = self.cleaned_data  # type: ignore[attr-defined]
-        for name in self._kept:
-            if name in values and not values[name]:
-                values[name] = getattr(self.instance, name)
+        self.instance.kept_secrets = [name for name in self._kept if name in values and not values[name]]
+        for name in self.instance.kept_secrets:
+            values[name] = getattr(self.instance, name)
         return values
 
     @property

@@ -116,8 +116,10 @@ class Event(PolymorphicModel):
 
     #: A JSON Schema (2020-12) of the context, checked whoever fires the event; None takes any context.
     context_schema: ClassVar[Mapping[str, Any] | None] = None
-    #: Fields that are not written to the snapshots which waiting runs keep to.
+    #: Fields that are never shown, nor written to the snapshots which waiting runs keep to.
     secret_fields: ClassVar[Collection[str]] = ()
+    #: For ``clean``: those of them that a change of the component leaves as they are.
+    kept_secrets: Collection[str] = ()
     #: Sent once per new run when the event is fired, with ``event``, ``user_pk`` and the context.
     fired: ClassVar[Signal] = Signal()
 
@@ -174,6 +176,7 @@ class Condition(PolymorphicModel):
     code: ClassVar[str] = "condition_failed"
     #: As those of Event.
     secret_fields: ClassVar[Collection[str]] = ()
+    kept_secrets: Collection[str] = ()
 
     trigger = models.ForeignKey(
         Trigger,
@@ -256,6 +259,7 @@ class Action(PolymorphicModel):
     timeout: ClassVar[timedelta] = timedelta(seconds=60)
     #: As those of Event.
     secret_fields: ClassVar[Collection[str]] = ()
+    kept_secrets: Collection[str] = ()
 
     trigger = models.ForeignKey(
         Trigger,

@@ -87,6 +87,8 @@ class VariantSerializer(Strict, StrictModelSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         model: Any = self.Meta.model
         instance = model() if self.instance is None else copy(self.instance)
+        if self.instance is not None:
+            instance.kept_secrets = [name for name in getattr(model, "secret_fields", ()) if name not in attrs]
         columns = {field.name for field in model._meta.fields}
         given = {name: value for name, value in attrs.items() if name in columns}
         for name, value in given.items():

@@ -62,12 +62,14 @@ def call(method: str, target: Target, headers: Mapping[str, str], body: bytes) -
 
 def _connected(target: Target, deadline: float) -> socket.socket:
     """A connection to the first of the host's addresses that takes one; with HTTPS, the host has proved its name."""
-    port = target.port or (443 if target.scheme == "https" else 80)
+    _scheme, _host, port = target.origin
     reason = "no address"
-    for address in target.addresses(deadline - monotonic()):
+    addresses = target.addresses(deadline - monotonic())
+    for number, address in enumerate(addresses):
+        share = _left(deadline) / (len(addresses) - number)
         with ExitStack() as failing:
             try:
-                sock = socket.create_connection((str(address), port), _left(deadline))
+                sock = socket.create_connection((str(address), port), share)
                 failing.callback(sock.close)
                 if target.scheme == "https":
                     sock.settimeout(_left(deadline))

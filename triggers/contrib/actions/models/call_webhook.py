@@ -92,9 +92,19 @@ class CallWebhook(Action):
         host = urlsplit(self.url).hostname
         return gettext("call a webhook at %(host)s") % {"host": host} if host else super().__str__()
 
+    def clean(self) -> None:
+        super().clean()
+        kept = [name for name in self.kept_secrets if getattr(self, name)]
+        if kept and self._leads_elsewhere():
+            # Else who may not read a secret could have it sent to where they can.
+            needed = ValidationError(_("Write it anew: the URL leads to another host now."), "secret_needed")
+            raise ValidationError(dict.fromkeys(kept, needed))
+
     def perform(self, user: Any, context: dict[str, Any]) -> None:
         if is_sealed(self.signing_secret) or is_sealed(self.headers):
             raise PermanentError("The secrets were encrypted by a key that TRIGGERS_ENCRYPTION_KEYS does not have.")
+        if self._leads_elsewhere():  # of a run that waited: the secrets are those of today
+            raise PermanentError("The webhook leads to another host since, and its secrets are for that one.")
         step = current_step()
         body = render(self.body, variables(user, context, trigger_id=self.trigger_id))
         key = (step and step.key) or str(uuid4())
@@ -115,6 +125,14 @@ class CallWebhook(Action):
         if step and step.key:
             step.keep(status=answer.status, body=self._masked(answer.body)[:_KEPT])
         _judge(answer, target.host)
+
+    def _leads_elsewhere(self) -> bool:
+        """Whether the URL is of another host, port or scheme than that in the database."""
+        saved = CallWebhook.objects.filter(pk=self.pk).values_list("url", flat=True).first() if self.pk else None
+        try:
+            return saved is not None and target_of(saved).origin != target_of(self.url).origin
+        except ValidationError:
+            return False  # which is said elsewhere
 
     def _masked(self, body: bytes) -> str:
         """The text of the answer, without what only the receiver is to know."""
