@@ -102,10 +102,10 @@ def explain(
     a named audience that cannot be read.
     """
     using = clock.alias()
-    type_, configured = what_happens(event)
+    kind, configured = what_happens(event)
     few = _few(audience_of(users, audience, using), using)
     firing = Firing(
-        type=type_,
+        kind=kind,
         event=configured,
         audience=few,
         context={} if context is None else context,

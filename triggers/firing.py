@@ -22,7 +22,7 @@ from triggers.context import decode
 from triggers.exceptions import NothingToStart
 from triggers.models import Event, Occurrence, Run
 from triggers.recording import Firing, record
-from triggers.registry import event_type, what_happens
+from triggers.registry import event_kind, what_happens
 
 
 def fire(
@@ -41,7 +41,8 @@ def fire(
     """
     Record that the event happened to the users and queue a run for each matching trigger and user.
 
-    ``event`` is an Event class, its label, or one configured event, which alone happens then. ``users`` is a user, a
+    ``event`` is an Event class, its label or another name by which events are fired, or one configured event, which
+    alone happens then. ``users`` is a user, a
     primary key, an iterable of either, or a queryset of users; in its place ``audience`` names one of
     ``audiences.audience_names()``. ``delay`` adds to the delay of each configured event, both counted from
     ``occurred_at`` (now, if not given); in its place ``scheduled_at`` is the moment from which the delay of each
@@ -55,9 +56,9 @@ def fire(
     KeyInvalid, and KeyConflict when ``key`` was used with other content; nothing is written then. A user who does not
     exist is noted in ``occurrence.unknown_users``.
     """
-    type_, configured = what_happens(event)
+    kind, configured = what_happens(event)
     firing = Firing(
-        type=type_,
+        kind=kind,
         event=configured,
         audience=audience_of(users, audience, clock.alias()),
         context={} if context is None else context,
@@ -82,7 +83,7 @@ def handle(event: Event, user_pk: Any, context: Mapping[str, Any], *, key: str |
     What is left of it when this returns (an action waits for its next attempt) is the engine's.
     """
     firing = Firing(
-        type=type(event),
+        kind=event.kind,
         event=event,
         audience=NamedUsers([user_pk], clock.alias()),
         context=context,
@@ -119,7 +120,7 @@ def replay(run: Run, *, fired_by: Any = None) -> Occurrence:
     NothingToStart, with the reason, when there would be no run; nothing is written then.
     """
     firing = Firing(
-        type=event_type(run.occurrence.type),
+        kind=event_kind(run.occurrence.type),
         event=run.event,
         audience=NamedUsers([run.user_id], clock.alias()),
         context=decode(run.occurrence.context),

@@ -24,6 +24,7 @@ from triggers.evaluation import guarded, is_outage
 from triggers.exceptions import KeyConflict, KeyInvalid, TimingInvalid
 from triggers.execution import current_step
 from triggers.expansion import Match, announce, condition_raised, named_runs, write_chunks, write_waiting
+from triggers.kinds import EventKind
 from triggers.loading import load_definitions, of_their_classes, rows
 from triggers.models import AudienceChunk, Event, Occurrence, Run, Trigger
 from triggers.registry import label
@@ -40,7 +41,7 @@ MATCHED: Final = "matched"
 class Firing:
     """One call of ``fire``, checked: what is to be recorded."""
 
-    type: type[Event]
+    kind: EventKind
     audience: Audience
     context: Mapping[str, Any]
     event: Event | None = None
@@ -61,7 +62,7 @@ class Firing:
     def __post_init__(self) -> None:
         object.__setattr__(self, "stored_context", encode(self.context))
         if self.replay_of is None:  # what was accepted once is replayed, though the schema may have changed
-            check_context(self.type, self.stored_context)
+            check_context(self.kind, self.stored_context)
         if self.key is not None and not 0 < len(self.key) <= MAX_KEY_LENGTH:
             raise KeyInvalid(f"The key must be a text of 1 to {MAX_KEY_LENGTH} characters.")
         if self.key is not None and "\x00" in self.key:
@@ -102,7 +103,7 @@ class Firing:
     def fingerprint(self) -> str:
         """The same for the same content, whoever sends it: of two firings under one key, the second must match."""
         content = {
-            "type": label(self.type),
+            "type": self.kind.name,
             "event": self.event.pk if self.event else None,
             "users": self.audience.as_json(),
             "context": self.stored_context,
@@ -189,7 +190,7 @@ def new_occurrence(firing: Firing) -> Occurrence:
     """The occurrence, not yet written; with a code if it may start nothing."""
     cause = current_step()
     occurrence = Occurrence(
-        type=label(firing.type),
+        type=firing.kind.name,
         event_id=firing.event.pk if firing.event else None,
         context=firing.stored_context,
         occurred_at=firing.happened_at,
@@ -219,9 +220,11 @@ def match_events(firing: Firing, occurrence: Occurrence, using: str) -> list[Mat
     if firing.event is not None:
         events = [firing.event]
     else:
-        bases = list(rows(firing.type, using).select_related("trigger").order_by("pk"))
+        bases = list(
+            rows(firing.kind.model, using).filter(**firing.kind.where).select_related("trigger").order_by("pk")
+        )
         triggers = list({base.trigger_id: base.trigger for base in bases}.values())
-        events, _missing = of_their_classes(firing.type, bases, using)
+        events, _missing = of_their_classes(firing.kind.model, bases, using)
     definitions = load_definitions({event.trigger_id for event in events}, using, triggers, to_fire=True)
     matches = []
     for event in events:

@@ -9,6 +9,7 @@ from django.apps import apps
 from django.db.models import Model
 
 from triggers.exceptions import UnknownEventType
+from triggers.kinds import EventKind
 from triggers.models import Action, Condition, Event, Trigger
 
 _BASES: Final = (Trigger, Event, Condition, Action)
@@ -19,17 +20,19 @@ def label(model: type[Model] | Model) -> str:
     return model._meta.label
 
 
-def what_happens(event: type[Event] | str | Event) -> tuple[type[Event], Event | None]:
+def what_happens(event: type[Event] | str | Event) -> tuple[EventKind, Event | None]:
     """
-    What is meant by an Event class, its label, or one configured event: the class, and the event if it is one.
+    What is meant by an Event class, a name, or one configured event: the kind, and the event if it is one.
 
     Raises UnknownEventType.
     """
     if not isinstance(event, Event):
-        return event_type(event), None
+        return event_kind(event), None
     if event.pk is None:
         raise UnknownEventType(f"The event “{event}” is not saved: it belongs to no trigger.")
-    return event_type(type(event)), event
+    if type(event) is Event:
+        raise UnknownEventType(_BASE)
+    return event.kind, event
 
 
 def component_types(kind: type[Model]) -> list[type[Any]]:
@@ -52,22 +55,53 @@ def description(model: type[Model]) -> str:
     return ""
 
 
-def event_type(type_: type[Event] | str) -> type[Event]:
-    """
-    The Event class that was named by itself or by its label.
+def event_kinds() -> list[EventKind]:
+    """All that can be fired, class by class."""
+    return [kind for model in component_types(Event) for kind in model.kinds()]
 
-    Raises UnknownEventType when no installed Event class has the label.
+
+def event_kind(named: type[Event] | str) -> EventKind:
     """
-    model: object = type_
-    if isinstance(type_, str):
-        try:
-            model = apps.get_model(type_)
-        except (LookupError, ValueError):
-            raise UnknownEventType(f"No installed event type is called “{type_}”.") from None
-        if label(model) != type_:
-            raise UnknownEventType(f"No installed event type is called “{type_}”; did you mean “{label(model)}”?")
+    What can be fired by that name, or by the label of that class.
+
+    Raises UnknownEventType when there is no such event.
+    """
+    model: object = named
+    if isinstance(named, str):
+        model = _installed(named)
+        if model is None or label(model) != named:
+            return _kind_of_some_class(named, model)
     if not (isinstance(model, type) and issubclass(model, Event)):
-        raise UnknownEventType(f"{type_!r} is not an event type: it must be a subclass of Event.")
+        raise UnknownEventType(f"{named!r} is not an event type: it must be a subclass of Event.")
     if model is Event:
-        raise UnknownEventType("Name a subclass of Event: Event itself never happens.")
-    return model
+        raise UnknownEventType(_BASE)
+    kind = model.kind_named(label(model))
+    if kind is None:
+        raise UnknownEventType(f"Events of {label(model)} are fired by the names of their types: name one of those.")
+    return kind
+
+
+_BASE: Final = "Name a subclass of Event: Event itself never happens."
+
+
+def _installed(name: str) -> type[Model] | None:
+    try:
+        return apps.get_model(name)
+    except (LookupError, ValueError):
+        return None
+
+
+def has_names(model: type[Event]) -> bool:
+    """Whether events of the class are fired by other names than its label."""
+    own: Any = Event.kind_named
+    of_model: Any = model.kind_named
+    return of_model.__func__ is not own.__func__
+
+
+def _kind_of_some_class(name: str, close: type[Model] | None) -> EventKind:
+    for model in filter(has_names, component_types(Event)):
+        kind: EventKind | None = model.kind_named(name)
+        if kind is not None:
+            return kind
+    hint = f"; did you mean “{label(close)}”?" if close else "."
+    raise UnknownEventType(f"No installed event type is called “{name}”{hint}")

@@ -16,8 +16,7 @@ from django.utils.dateparse import parse_datetime, parse_duration, parse_time
 
 from triggers.context import plain
 from triggers.exceptions import ContextSchemaMismatch
-from triggers.models import Event
-from triggers.registry import label
+from triggers.kinds import EventKind
 
 if TYPE_CHECKING:
     from jsonschema import FormatChecker
@@ -26,13 +25,13 @@ if TYPE_CHECKING:
 MAX_EXCERPT: Final = 40
 
 
-def check_context(event_type: type[Event], stored_context: Mapping[str, Any]) -> None:
+def check_context(kind: EventKind, stored_context: Mapping[str, Any]) -> None:
     """
-    Raise ContextSchemaMismatch unless the context is as the class's ``context_schema`` asks, if it has one.
+    Raise ContextSchemaMismatch unless the context is as the ``context_schema`` of the kind asks, if it has one.
 
     Judged is the context as JSON shows it: moments and the like as text, Decimals as numbers.
     """
-    schema = event_type.context_schema
+    schema = kind.context_schema
     if schema is None:
         return
     from jsonschema import Draft202012Validator
@@ -44,12 +43,12 @@ def check_context(event_type: type[Event], stored_context: Mapping[str, Any]) ->
     try:
         error = best_match(validator.iter_errors(plain(stored_context, decimal=_number)))
     except Exception as failure:  # numbers beyond all bounds, references that lead in circles or nowhere
-        message = f"The context cannot be checked against the schema of {label(event_type)}: {type(failure).__name__}."
+        message = f"The context cannot be checked against the schema of {kind.name}: {type(failure).__name__}."
         raise ContextSchemaMismatch(message) from failure
     if error is not None:
         path = tuple(error.absolute_path)
         where = "/".join(_excerpt(part, quote="") for part in path) or "the context"
-        message = f"The context is not as the schema of {label(event_type)} asks: {where} {_in_words(error)}."
+        message = f"The context is not as the schema of {kind.name} asks: {where} {_in_words(error)}."
         raise ContextSchemaMismatch(message, path)
 
 

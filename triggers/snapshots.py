@@ -86,8 +86,9 @@ def _part(component: Component) -> dict[str, Any]:
 
 
 def _told(model: type[Component]) -> list[Any]:
-    """The columns of the class and of those above it, without its secrets."""
-    return [field for field in model._meta.concrete_fields if field.name not in model.secret_fields]
+    """The columns of the class and of those above it, without its secrets and what it keeps itself."""
+    left_out = {*model.secret_fields, *getattr(model, "state_fields", ())}
+    return [field for field in model._meta.concrete_fields if field.name not in left_out]
 
 
 def _written(field: Field[Any, Any], component: Component) -> Any:

@@ -1,6 +1,6 @@
 """
 The sweep: due, abandoned and undelivered work goes to its engine (again), runs wake whose events nobody has told
-them of, and what is past its time is pruned.
+them of, classes of events do what is theirs to do by the clock, and what is past its time is pruned.
 
 Each engine's worker calls it every ``TRIGGERS_SWEEP_INTERVAL`` for its own engine. It looks at
 ``next_handover_at`` alone, so it needs no watermark: rows of transactions that commit late are found like any.
@@ -8,6 +8,7 @@ Each engine's worker calls it every ``TRIGGERS_SWEEP_INTERVAL`` for its own engi
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,8 +21,11 @@ from django.db.models import F, QuerySet
 
 from triggers import clock, conf, engines, waking
 from triggers.handover import backoff
-from triggers.models import AudienceChunk, Run
+from triggers.models import AudienceChunk, Event, Run
 from triggers.pruning import prune
+from triggers.registry import component_types, label
+
+logger = logging.getLogger(__name__)
 
 #: How many rows one round takes, and how many rounds one sweep: what is left is the next sweep's.
 BATCH: Final = 1000
@@ -36,6 +40,7 @@ def sweep(engine_name: str) -> int:
     """Hand over what is due to the engine of that name; return how many runs and chunks that were."""
     using = clock.alias()
     now = clock.Clock(using).now()
+    _sweep_events(now)
     engine = engines.get(engine_name)
     handed_over = 0
     for _ in range(ROUNDS):
@@ -58,6 +63,16 @@ def sweep(engine_name: str) -> int:
 def _is_early(run: Run, now: datetime) -> bool:
     """The run waits for an event still, and nobody has looked since whether it came before the wait was seen."""
     return run.is_awaiting and run.due_at is not None and run.due_at > now
+
+
+def _sweep_events(now: datetime) -> None:
+    """What classes of events do every so often; one that raises concerns itself only."""
+    for model in component_types(Event):
+        if model.sweep.__func__ is not Event.sweep.__func__:  # type: ignore[attr-defined]
+            try:
+                model.sweep(now)
+            except Exception:
+                logger.exception("The sweep of %s failed", label(model))
 
 
 def _prune_sometimes() -> None:

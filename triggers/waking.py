@@ -27,7 +27,7 @@ from triggers import clock, engines
 from triggers.handover import next_handover_at
 from triggers.loading import Definition
 from triggers.models import AwaitedType, Happening, Occurrence, Run, Step
-from triggers.registry import event_type, label
+from triggers.registry import event_kind
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +53,9 @@ def expect(types: Iterable[str], using: str) -> None:
 
 
 def types_awaited_by(definition: Definition) -> set[str]:
-    """The labels of the types that the actions say they may wait for."""
+    """The names of the types that the actions say they may wait for."""
     try:
-        return {label(event_type(named)) for action in definition.actions for named in action.awaited_types()}
+        return {event_kind(named).name for action in definition.actions for named in action.awaited_types()}
     except Exception as error:
         logger.warning("An action of trigger %s cannot say what it waits for", definition.trigger.pk, exc_info=error)
         return set()

@@ -14,7 +14,6 @@ from triggers import clock, fire
 from triggers.audiences import EVERYBODY
 from triggers.loading import load, rows
 from triggers.models import Event, Occurrence
-from triggers.registry import label
 from triggers_api import conf
 from triggers_api.errors import Path, Problem, at
 from triggers_api.people import People
@@ -100,7 +99,7 @@ def arguments_of(request: Request, values: Mapping[str, Any]) -> tuple[Event | s
     argument = "event" if "event" in arguments else "type"
     named = arguments.pop(argument)
     event: Event | str = _find_event(named) if argument == "event" else named
-    type_ = label(event) if isinstance(event, Event) else event
+    type_ = event.kind.name if isinstance(event, Event) else event
     if not may_fire_type(request, type_):
         detail = f"These credentials are not good for events of the type {type_}."
         raise Problem(403, "event_type_not_permitted", detail, (argument,))

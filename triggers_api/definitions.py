@@ -15,6 +15,7 @@ from polymorphic.models import PolymorphicModel
 from triggers import clock
 from triggers.loading import class_name, load, of_their_classes, rows
 from triggers.models import Action, Condition, Event, Trigger
+from triggers.registry import component_types, label
 
 _ORDER: Final[dict[type[Any], tuple[str, ...]]] = {Event: ("pk",), Condition: ("pk",), Action: ("position", "pk")}
 
@@ -69,9 +70,19 @@ def forget_components(trigger: Trigger) -> None:
 
 
 def etag(told: Any) -> str:
-    """The entity tag of what is told of something: another as soon as anything in it differs."""
-    text = json.dumps(told, sort_keys=True, separators=(",", ":"), default=str)
+    """The entity tag of what is told of something: another as soon as anything in it differs that was set."""
+    text = json.dumps(_as_set(told), sort_keys=True, separators=(",", ":"), default=str)
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
+def _as_set(told: Any) -> Any:
+    """What is told of a trigger, without what its events keep or work out themselves; all else as it is."""
+    if not isinstance(told, dict) or not isinstance(told.get("events"), list):
+        return told
+    state = {label(model): model.state_fields for model in component_types(Event) if model.state_fields}
+    left_out = [state.get(event.get("type"), ()) for event in told["events"]]
+    events = zip(told["events"], left_out, strict=True)
+    return told | {"events": [{name: event[name] for name in event if name not in left} for event, left in events]}
 
 
 def _load_related(components: Iterable[PolymorphicModel]) -> None:

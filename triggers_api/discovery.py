@@ -9,6 +9,7 @@ from django.db.models import Count
 from django.utils.text import capfirst
 
 from triggers import clock
+from triggers.kinds import EventKind
 from triggers.loading import rows
 from triggers.models import Action, Condition, Event
 from triggers.registry import component_types, description, label
@@ -37,9 +38,29 @@ def tell_event_types() -> list[dict[str, Any]]:
     """What can be fired, and how many enabled triggers wait for it."""
     models = component_types(Event)
     types: Any = ContentType.objects.get_for_models(*models, for_concrete_models=False)
-    waiting = rows(Event, clock.alias()).filter(trigger__is_enabled=True).values_list("polymorphic_ctype")
-    counts = dict(waiting.annotate(number=Count("trigger", distinct=True)))
-    return [_words(model) | {"enabled_triggers": counts.get(types[model].pk, 0)} for model in models]
+    counts = _enabled_triggers(Event, ["polymorphic_ctype"])
+    told = []
+    for model in models:
+        kinds = list(model.kinds())
+        columns = list(kinds[0].where) if kinds else []
+        of_kinds = _enabled_triggers(model, columns) if columns else {(): counts.get((types[model].pk,), 0)}
+        told += [_tell_kind(kind) | {"enabled_triggers": of_kinds.get(tuple(kind.where.values()), 0)} for kind in kinds]
+    return told
+
+
+def _enabled_triggers(model: type[Event], columns: list[str]) -> dict[tuple[Any, ...], int]:
+    """How many enabled triggers have events of the model, by what these hold in the columns."""
+    waiting = rows(model, clock.alias()).filter(trigger__is_enabled=True).values_list(*columns)
+    return {tuple(values): number for *values, number in waiting.annotate(number=Count("trigger", distinct=True))}
+
+
+def _tell_kind(kind: EventKind) -> dict[str, Any]:
+    return {
+        "type": kind.name,
+        "title": kind.title or capfirst(str(kind.model._meta.verbose_name)),
+        "description": kind.description or description(kind.model),
+        "context_schema": kind.context_schema,
+    }
 
 
 def _tell(kind: str, model: Any) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from triggers import clock
-from triggers.exceptions import UserInvalid
+from triggers.exceptions import UnknownEventType, UserInvalid
+from triggers.kinds import EventKind
 from triggers.loading import rows
-from triggers.registry import component_types, label
+from triggers.registry import component_types, event_kind, label
 from triggers_api import people
 from triggers_api.errors import MAX_ERRORS
 
@@ -217,6 +218,24 @@ class ComponentTypeField(serializers.Field[Any, str, str, Any]):
         kind = next(kind for kind in self.kinds if issubclass(model, kind))
         type_ = ContentType.objects.get_for_model(model, for_concrete_model=False)
         return rows(kind, clock.alias()).filter(polymorphic_ctype=type_).values("trigger")
+
+
+class EventTypeField(serializers.Field[EventKind, str, str, Any]):
+    """What can be fired, in a query: a class of events, or those of them that one name is about."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = ComponentTypeField.default_error_messages
+
+    def to_internal_value(self, data: str) -> EventKind:
+        try:
+            return event_kind(data)
+        except UnknownEventType:
+            self.fail("type_unknown", type=data)
+
+    def triggers_with(self, kind: EventKind) -> QuerySet[Any, Any]:
+        """The ids of the triggers that have such an event."""
+        type_ = ContentType.objects.get_for_model(kind.model, for_concrete_model=False)
+        events = rows(kind.model, clock.alias()).filter(polymorphic_ctype=type_, **kind.where)
+        return events.values("trigger")
 
 
 class Strict:

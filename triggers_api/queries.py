@@ -19,6 +19,7 @@ from triggers_api import conf, people
 from triggers_api.errors import QueryInvalid
 from triggers_api.fields import (
     ComponentTypeField,
+    EventTypeField,
     FlagField,
     MomentField,
     NumberField,
@@ -144,7 +145,7 @@ class TriggerQuery(Query):
     search = TextField(trim_whitespace=False, required=False, max_length=200)
     enabled = FlagField(required=False)
     component_type = ComponentTypeField(Event, Condition, Action, required=False)
-    event_type = ComponentTypeField(Event, required=False)
+    event_type = EventTypeField(required=False)
     order = serializers.ChoiceField(
         choices=["id", "-id", "name", "-name"],
         default="-id",

@@ -97,6 +97,29 @@ class ReferenceField(_Reference, serializers.PrimaryKeyRelatedField[Any]):
         return True
 
 
+class ValueReferenceField(ReferenceField):
+    """A row of another model, by the column other than the primary key that the reference holds."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "does_not_exist": _("There is no {kind} called “{pk_value}”."),
+        "incorrect_type": _("Name a {kind}."),
+    }
+
+    def __init__(self, slug_field: str, **options: Any) -> None:
+        self.slug_field = slug_field
+        super().__init__(**options)
+
+    def rows(self, keys: Collection[Any]) -> Mapping[Any, Any]:
+        queryset: Any = self.get_queryset()
+        possible = [key for key in keys if self._can_exist(key)]
+        found: Mapping[Any, Any] = queryset.in_bulk(possible, field_name=self.slug_field)
+        return found
+
+    @property
+    def _column(self) -> Any:
+        return self._model._meta.get_field(self.slug_field)
+
+
 class PersonField(_Reference):
     """A user, by the name that the API has for users."""
 

@@ -16,7 +16,7 @@ from rest_framework import serializers
 from rest_framework.utils.field_mapping import ClassLookupDict
 
 from triggers_api.fields import DurationField, MomentField, TextField, whole
-from triggers_api.references import PersonField, ReferenceField
+from triggers_api.references import PersonField, ReferenceField, ValueReferenceField
 
 #: What the integer columns hold in PostgreSQL; other databases' bounds differ, and the API is one.
 BOUNDS: Final[dict[Any, tuple[int, int]]] = {
@@ -201,6 +201,7 @@ class StrictModelSerializer(serializers.ModelSerializer[Any]):
     }
     serializer_choice_field = ChoiceField
     serializer_related_field = ReferenceField
+    serializer_related_to_field = ValueReferenceField
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
         field_class, options = super().build_standard_field(field_name, model_field)

@@ -55,6 +55,9 @@ urlpatterns = [
     *paths("event-types", types.EventTypesView.as_view(), "event-types"),
     *paths("schema", schema.SchemaView.as_view(), "schema"),
     *paths("docs", schema.DocsView.as_view(), "docs"),
-    *[pattern for module in added() for pattern in module.urlpatterns],
     re_path("", NowhereView.as_view()),
 ]
+#: What apps add comes first: a view of theirs may take the place of one that is there.
+_added = [pattern for module in added() for pattern in module.urlpatterns]
+_replaced = {str(pattern.pattern) for pattern in _added}
+urlpatterns = _added + [pattern for pattern in urlpatterns if str(pattern.pattern) not in _replaced]

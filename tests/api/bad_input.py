@@ -20,6 +20,7 @@ from tests.app.models import TaskCompletedEvent
 from tests.probe.models import ProbeEvent, RecordEffectAction, RefusingAction
 from tests.variety.models import CheckedEvent
 from triggers import fire
+from triggers.contrib.events.models import EventType, NamedEvent
 from triggers.models import Run, Trigger
 from triggers.running import advance
 from triggers_api.keys import secret
@@ -43,6 +44,7 @@ class World:
     succeeded: Run
     open: Run
     failed: Run
+    paid: EventType
 
     @classmethod
     def make(cls) -> "World":
@@ -56,7 +58,10 @@ class World:
             if len(runs) < 3:
                 advance([runs[-1].pk])
         refusing.delete()
+        paid = EventType.objects.create(name="order.paid")
+        a_trigger(RecordEffectAction(), name="Paid", event=NamedEvent(event_type=paid))
         return cls(
+            paid=paid,
             root=root,
             user=user,
             enabled=enabled,
@@ -90,6 +95,9 @@ class World:
     def patch(self, trigger: Trigger, headers: Mapping[str, str] = NONE, **fields: Any) -> Any:
         return self.root.patch(f"{API}triggers/{trigger.pk}/", fields, format="json", headers=headers)
 
+    def event_type(self, fields: Any, headers: Mapping[str, str] = NONE) -> Any:
+        return self.root.patch(f"{API}event-types/{self.paid.name}/", fields, format="json", headers=headers)
+
     def event(self, content_type: str = "application/cloudevents+json", **attributes: Any) -> Any:
         return self.raw(json.dumps(self.cloud_event(**attributes)).encode(), "cloudevents/", content_type)
 
@@ -107,7 +115,7 @@ class World:
         return self.raw(json.dumps(events).encode(), "cloudevents/", "application/cloudevents-batch+json")
 
     def export(self) -> Any:
-        """The triggers, as a configuration has them: Disabled, Enabled, Incomplete."""
+        """The triggers, as a configuration has them: Disabled, Enabled, Incomplete, Paid."""
         return self.get("configuration/").json()["triggers"]
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
@@ -194,6 +202,7 @@ def without_database(world: World) -> Any:
 
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
+NAMED = {"type": "triggers_events.NamedEvent"}
 EMAIL = {"type": "app.SendEmailAction", "subject": "S", "message": "M"}
 
 #: By what the page says is wrong.
@@ -260,6 +269,26 @@ REQUESTS: dict[str, Callable[[World], Any]] = {
     "the id of no trigger": lambda w: w.get("triggers/0/"),
     # firing
     "an event type that is not known": lambda w: w.fire(type="app.NoEvent"),
+    # event types
+    "an event type with a name that is none": lambda w: w.post("event-types/", {"name": "order paid"}),
+    "an event type with the label of a class": lambda w: w.post("event-types/", {"name": "probe.ProbeEvent"}),
+    "an event type with a name that is taken": lambda w: w.post("event-types/", {"name": w.paid.name}),
+    "an event type with a new name": lambda w: w.event_type({"name": "order.sold"}),
+    "an event type with a schema that is none": lambda w: w.event_type({"context_schema": {"type": "amount"}}),
+    "an event type with a schema that leads elsewhere": lambda w: w.event_type(
+        {"context_schema": {"$ref": "https://example.com/order.json"}}
+    ),
+    "an event type with a schema that is too long": lambda w: w.event_type(
+        {"context_schema": {"description": "x" * 2**16}}
+    ),
+    "the name of no event type": lambda w: w.get("event-types/order.lost/"),
+    "deleting an event type that triggers use": lambda w: w.root.delete(f"{API}event-types/{w.paid.name}/"),
+    "an event type with an If-Match that is stale": lambda w: w.event_type({}, {"if-match": '"0"'}),
+    "an event of a type that there is not": lambda w: w.trigger(events=[NAMED | {"event_type": "order.lost"}]),
+    "an expression that is none": lambda w: w.trigger(
+        events=[NAMED | {"event_type": w.paid.name, "expression": "context."}]
+    ),
+    "firing events by the label of their class": lambda w: w.fire(type="triggers_events.NamedEvent"),
     "neither type nor event": lambda w: w.fire(type=...),
     "both type and event": lambda w: w.fire(event=w.enabled.events.get().pk),
     "the id of no event": lambda w: w.fire(type=..., event=0),

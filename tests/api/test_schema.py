@@ -32,7 +32,12 @@ OPERATIONS = {
     "component_types_retrieve",
     "configuration_apply",
     "configuration_retrieve",
+    "event_types_create",
+    "event_types_delete",
     "event_types_list",
+    "event_types_partial_update",
+    "event_types_retrieve",
+    "event_types_update",
     "explain",
     "fire",
     "fire_batch",
@@ -177,7 +182,7 @@ def test_traps_of_generated_schemas() -> None:
 def test_choices_are_called_after_the_field_whose_they_are() -> None:
     enumerations = {name for name, schema in schemas().items() if "enum" in schema}
 
-    assert {"RunStatusEnum", "StepStatusEnum", "ActionOnFailureEnum", "EventTypeEnum"} <= enumerations
+    assert {"RunStatusEnum", "StepStatusEnum", "ActionOnFailureEnum", "ComponentTypeEnum"} <= enumerations
     assert {name for name in schemas() if name.endswith("Enum")} == enumerations
     (status,) = [each for each in operations(whole())["runs_list"]["parameters"] if each["name"] == "status"]
     assert status["schema"] == {"$ref": "#/components/schemas/RunStatusEnum"}

@@ -216,7 +216,8 @@ def test_jsonschema_is_not_imported_where_no_class_has_a_schema():
         "import django, sys; django.setup();"
         "from django.core.checks import run_checks; from triggers.recording import Firing;"
         "from triggers.audiences import NamedUsers; from tests.probe.models import ProbeEvent;"
-        "run_checks(); Firing(type=ProbeEvent, audience=NamedUsers([], 'default'), context={});"
+        "from triggers.registry import event_kind;"
+        "run_checks(); Firing(kind=event_kind(ProbeEvent), audience=NamedUsers([], 'default'), context={});"
         "sys.exit('triggers.schemas' not in sys.modules or 'jsonschema' in sys.modules)"
     )
     environment = {"DJANGO_SETTINGS_MODULE": "tests.unit.without_api"}

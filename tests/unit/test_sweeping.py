@@ -90,14 +90,14 @@ def test_audience_chunks_are_handed_over_until_they_are_done(ada, handed_over):
 def test_a_sweep_costs_few_queries_whatever_there_is(ada, handed_over, django_assert_num_queries):
     sweep("celery")  # prunes, and not again for a minute
     # The clock; for chunks and for runs a transaction (2) and a look; events that nobody told
-    # waiting runs of.
-    with django_assert_num_queries(8):
+    # waiting runs of; schedules.
+    with django_assert_num_queries(9):
         sweep("celery")
     a_trigger(RecordEffectAction())
     users = User.objects.bulk_create(User(username=f"user{number}") for number in range(50))
     fire(ProbeEvent, users=users)
     make_due(Run.objects.all())
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         sweep("celery")
 
 

@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from triggers.context import plain
-from triggers.models import Condition, Occurrence, Run, Step
+from triggers.models import Condition, Event, Occurrence, Run, Step
 from triggers.models.records import Awaited
 from triggers.recording import MATCHED
-from triggers.registry import component_types
+from triggers.registry import component_types, has_names
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -186,6 +186,9 @@ def type_in_words(type_: str) -> str:
     try:
         return str(apps.get_model(type_)._meta.verbose_name)
     except (LookupError, ValueError):
+        # Names that people have given have no capital letter after their last dot, as classes have.
+        if not type_.rpartition(".")[2][:1].isupper() and any(map(has_names, component_types(Event))):
+            return f"“{type_}”"
         return _("“%(type)s”, which is not installed") % {"type": type_}
 
 

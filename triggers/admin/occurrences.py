@@ -22,7 +22,7 @@ from triggers.context import decode
 from triggers.loading import load, rows
 from triggers.models import AudienceChunk, Event, Occurrence, Run, Trigger
 from triggers.recording import MATCHED
-from triggers.registry import component_types, label
+from triggers.registry import event_kinds
 
 #: How many of the users who do not exist are named.
 MAX_UNKNOWN: Final = 100
@@ -35,7 +35,7 @@ class TypeFilter(admin.SimpleListFilter):
     parameter_name = "type"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        types = [label(model) for model in component_types(Event)]
+        types = [kind.name for kind in event_kinds()]
         names = [(type_, str(capfirst(narrative.type_in_words(type_)))) for type_ in types]
         return sorted(names, key=lambda choice: choice[1].lower())
 
@@ -60,7 +60,7 @@ class TriggerFilter(admin.SimpleListFilter):
         if value not in dict(self.lookup_choices):
             return queryset.none()
         events, _missing = load(rows(Event, clock.alias()).filter(trigger=int(value)))
-        types = {label(event) for event in events}
+        types = {event.kind.name for event in events}
         return queryset.filter(Q(event=None) | Q(event__in=[event.pk for event in events]), type__in=types)
 
 

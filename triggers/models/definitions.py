@@ -7,7 +7,7 @@ Apps define their own Event, Condition and Action classes; people combine them i
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -19,6 +19,7 @@ from django.dispatch import Signal, receiver
 from django.utils.translation import gettext_lazy as _
 from polymorphic.models import PolymorphicModel
 
+from triggers.kinds import EventKind
 from triggers.models.activity import Activity
 
 if TYPE_CHECKING:
@@ -120,6 +121,9 @@ class Event(PolymorphicModel):
     secret_fields: ClassVar[Collection[str]] = ()
     #: For ``clean``: those of them that a change of the component leaves as they are.
     kept_secrets: Collection[str] = ()
+    #: Columns and properties that the class itself keeps or works out: told over HTTP, never set there, and no part
+    #: of the definition, so neither of snapshots nor of configurations nor of a trigger's ETag.
+    state_fields: ClassVar[Collection[str]] = ()
     #: Sent once per new run when the event is fired, with ``event``, ``user_pk`` and the context.
     fired: ClassVar[Signal] = Signal()
 
@@ -130,6 +134,26 @@ class Event(PolymorphicModel):
     def __str__(self) -> str:
         return str(self._meta.verbose_name)
 
+    @classmethod
+    def kinds(cls) -> Iterable[EventKind]:
+        """
+        What can be fired of this class: its own label.
+
+        A class whose rows point at types that are rows themselves answers a kind for each of those, and overrides
+        ``kind_named`` and ``kind`` with it.
+        """
+        return [EventKind(cls._meta.label, cls, {}, cls.context_schema)]
+
+    @classmethod
+    def kind_named(cls, name: str) -> EventKind | None:
+        """The one of ``kinds`` that has the name."""
+        return next((kind for kind in cls.kinds() if kind.name == name), None)
+
+    @property
+    def kind(self) -> EventKind:
+        """That of the class's kinds which this configured event is of."""
+        return next(iter(self.kinds()))
+
     def should_be_fired(self, **context: Any) -> bool:
         """Whether what happened concerns this configured event; read once per firing."""
         return True
@@ -137,6 +161,14 @@ class Event(PolymorphicModel):
     def get_user_context(self, user: Any, context: Mapping[str, Any]) -> dict[str, Any]:
         """What ``Action.perform`` gets: the user and what ``fire`` was given. Subclasses may add to it."""
         return {"user": user, **context}
+
+    @classmethod
+    def sweep(cls, now: datetime) -> None:
+        """
+        Called by the workers of every engine every TRIGGERS_SWEEP_INTERVAL, for events that time brings about.
+
+        Several workers call it at once, and it does nothing twice. An exception is logged and concerns nothing else.
+        """
 
     def fire(self, user_queryset: models.QuerySet[Any], **context: Any) -> None:
         """Record that this one configured event happened to the users; see :func:`triggers.fire`."""

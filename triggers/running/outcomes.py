@@ -22,7 +22,7 @@ from triggers.exceptions import ActionError, PermanentError, TriggersError
 from triggers.flow import GoOnIfConditionsHold, Outcome, Stop, Wait, WaitForEvent
 from triggers.handover import next_handover_at
 from triggers.models import Run, Step
-from triggers.registry import event_type, label
+from triggers.registry import event_kind
 from triggers.running import settling
 from triggers.running.lease import Lease
 from triggers.running.settling import Attempt, Fields
@@ -92,7 +92,7 @@ def _wait(lease: Lease, attempt: Attempt, wait: Wait) -> Fields:
 
 def _wait_for_event(lease: Lease, attempt: Attempt, wait: WaitForEvent) -> Fields:
     try:
-        type_ = label(event_type(wait.type))
+        type_ = event_kind(wait.type).name
         context = None if wait.context is None else encode(wait.context)
         due_at = lease.moment + wait.timeout
     except (TriggersError, OverflowError) as error:

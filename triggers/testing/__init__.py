@@ -22,8 +22,7 @@ from triggers.context import decode
 from triggers.engines.base import Engine
 from triggers.expansion import expand
 from triggers.models import Action, AudienceChunk, Condition, Event, Occurrence, Run, Trigger
-from triggers.registry import event_type as find_event_type
-from triggers.registry import label
+from triggers.registry import event_kind
 from triggers.running import advance
 
 __all__ = [
@@ -119,7 +118,7 @@ def assert_fired(
     Users of a queryset are known once ``run_triggers`` has taken it apart.
     """
     found = _fired(event_type, user, context)
-    type_ = label(find_event_type(event_type))
+    type_ = event_kind(event_type).name
     if not found:
         others = sorted(set(Occurrence.objects.values_list("type", flat=True)))
         raise AssertionError(f"{type_} was not fired as expected. Fired: {', '.join(others) or 'nothing'}.")
@@ -132,7 +131,7 @@ def assert_not_fired(event_type: type[Event] | str, *, user: Any = None) -> None
     """The event was not fired (to that user)."""
     found = _fired(event_type, user, None)
     if found:
-        raise AssertionError(f"{label(find_event_type(event_type))} was fired {len(found)} times.")
+        raise AssertionError(f"{event_kind(event_type).name} was fired {len(found)} times.")
 
 
 def assert_ran(
@@ -151,7 +150,7 @@ def assert_ran(
 
 
 def _fired(event_type: type[Event] | str, user: Any, context: dict[str, Any] | None) -> list[Occurrence]:
-    occurrences = Occurrence.objects.filter(type=label(find_event_type(event_type))).order_by("pk")
+    occurrences = Occurrence.objects.filter(type=event_kind(event_type).name).order_by("pk")
     if user is not None:
         key = user_key(user)
         occurrences = occurrences.filter(Q(runs__user=key) | Q(happenings__user=key)).distinct()

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from django.apps import apps
 from django.db.models import Model
+from django.utils.module_loading import import_string
 from rest_framework.renderers import JSONRenderer
 from rest_framework.serializers import BaseSerializer
 
@@ -69,19 +71,15 @@ class Section(ABC):
         return f"{self.model._meta.app_label}.{action}_{self.model._meta.model_name}"
 
 
-_sections: Final[list[Section]] = []
-
-
-def register(section: Section) -> None:
-    """Documents have the section. What its rows refer to is in sections that were registered before."""
-    _sections.append(section)
-
-
 def sections() -> list[Section]:
-    """In the order in which they are applied: rows refer to rows of earlier sections only."""
+    """
+    In the order in which they are applied: those that apps name in their configuration as ``triggers_api_section``,
+    then triggers, whose components may refer to rows of these.
+    """
     from triggers_api.configuration.triggers import TriggersSection
 
-    return [*_sections, TriggersSection()]
+    names = [getattr(config, "triggers_api_section", None) for config in apps.get_app_configs()]
+    return [*[import_string(name)() for name in names if name], TriggersSection()]
 
 
 def plain(told: Any) -> Any:

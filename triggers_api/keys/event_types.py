@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from django.apps import apps
-
-from triggers.models import Event
+from triggers.registry import event_kinds
 
 
 def installed() -> list[str]:
-    """The labels of the installed event types."""
-    return sorted(model._meta.label for model in apps.get_models() if issubclass(model, Event) and model is not Event)
+    """The names of all that can be fired."""
+    return sorted(kind.name for kind in event_kinds())

@@ -11,9 +11,9 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ComponentRegistry, ResolvedComponent, append_meta, is_jsonschema_compliant
 from rest_framework.utils.field_mapping import ClassLookupDict
 
-from triggers.models import Event
+from triggers.models import Event, Occurrence
 from triggers.recording import MAX_KEY_LENGTH
-from triggers.registry import component_types, description, label
+from triggers.registry import component_types, description, has_names, label
 from triggers_api import people
 from triggers_api.cloudevents import JSON_TYPE, NAME
 from triggers_api.queries import Parameters
@@ -67,6 +67,17 @@ class SubjectExtension(UserExtension):
     is_text = True
 
 
+class ValueReferenceExtension(OpenApiSerializerFieldExtension):
+    """As the column that the row is named by."""
+
+    target_class = "triggers_api.references.ValueReferenceField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        column = self.target._column
+        schema: dict[str, Any] = auto_schema._map_model_field(column, direction)
+        return schema | ({"maxLength": column.max_length} if column.max_length and direction == "request" else {})
+
+
 class OtherExtension(OpenApiSerializerFieldExtension):
     """Only the app that has the field knows what it takes."""
 
@@ -114,7 +125,7 @@ class FireExtension(OpenApiSerializerExtension):
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> Any:
         schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
-        schema["properties"]["type"] = enumeration(auto_schema.registry, "EventTypeEnum", types_of(Event))
+        schema["properties"]["type"] = event_types(auto_schema.registry)
         schema["properties"]["delay"]["pattern"] = f"^[+]?{_DURATION}"
         chosen: list[Any] = [{"oneOf": [{"required": [name]} for name in names]} for names in self.target.one_of]
         chosen += [{"not": {"required": list(names)}} for names in self.target.one_at_most]
@@ -130,7 +141,7 @@ class CloudEventExtension(OpenApiSerializerExtension):
         schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
         schema["properties"]["specversion"]["enum"] = ["1.0"]
         schema["properties"]["datacontenttype"]["pattern"] = f"^{JSON_TYPE}"
-        schema["properties"]["type"] = enumeration(auto_schema.registry, "EventTypeEnum", types_of(Event))
+        schema["properties"]["type"] = event_types(auto_schema.registry)
         kinds = [{"type": type_} for type_ in ("string", "boolean", "integer")]
         others = append_meta({"oneOf": kinds}, {"nullable": True})
         names = {"propertyNames": {"pattern": f"^{NAME}$"}} if is_jsonschema_compliant() else {}
@@ -148,6 +159,18 @@ def constant(value: str) -> dict[str, Any]:
 
 def enumeration(registry: ComponentRegistry, name: str, values: list[str]) -> Any:
     return shared(registry, name, {"type": "string", "enum": values})
+
+
+def event_types(registry: ComponentRegistry) -> Any:
+    """What can be fired; any name where some are rows, of which there are others tomorrow."""
+    models = component_types(Event)
+    labels = sorted(label(model) for model in models if not has_names(model))
+    if len(labels) == len(models):
+        return enumeration(registry, "EventTypeEnum", labels)
+    longest = Occurrence._meta.get_field("type").max_length
+    about = "The label of a class of events, or the name of an event type: event-types/ lists them."
+    name = {"type": "string", "minLength": 1, "maxLength": longest, "description": about}
+    return shared(registry, "EventTypeName", name | (_example(labels[0]) if labels else {}))
 
 
 def shared(registry: ComponentRegistry, name: str, schema: dict[str, Any]) -> Any:
@@ -236,9 +259,14 @@ class ComponentTypeExtension(OpenApiSerializerFieldExtension):
     target_class = "triggers_api.fields.ComponentTypeField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
-        kinds = self.target.kinds
-        name = "EventTypeEnum" if kinds == (Event,) else "ComponentTypeEnum"
-        return enumeration(auto_schema.registry, name, types_of(*kinds))
+        return enumeration(auto_schema.registry, "ComponentTypeEnum", types_of(*self.target.kinds))
+
+
+class EventTypeExtension(OpenApiSerializerFieldExtension):
+    target_class = "triggers_api.fields.EventTypeField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        return event_types(auto_schema.registry)
 
 
 class FlagExtension(OpenApiSerializerFieldExtension):

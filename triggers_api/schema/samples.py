@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.db import models
 
 from triggers.models import Event
-from triggers.registry import component_types, label
+from triggers.registry import component_types, has_names, label
 from triggers_api import people
 
 TRIGGER: Final = {
@@ -34,7 +34,7 @@ def questions() -> dict[str, Any]:
 
 
 def _firing() -> dict[str, Any]:
-    types = component_types(Event)
+    types = [model for model in component_types(Event) if not has_names(model)]
     return {**({"type": label(types[0])} if types else {"event": 1}), "user": _user(), "context": {}}
 
 

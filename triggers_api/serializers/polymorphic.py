@@ -64,7 +64,7 @@ class VariantSerializer(Strict, StrictModelSerializer):
             names = [name for name in own if name not in self.hidden and name not in pointers]
         else:
             names = list(super().get_field_names(declared_fields, info))
-        return list(dict.fromkeys(["type", "id", *names, *declared_fields]))
+        return list(dict.fromkeys(["type", "id", *names, *getattr(meta.model, "state_fields", ()), *declared_fields]))
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
         """Secrets can be set, and are never told."""

@@ -6,6 +6,7 @@ What is not set falls back to files in the data folder: database, messages, e-ma
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -58,8 +59,10 @@ INSTALLED_APPS = [
     "triggers",
     "triggers.contrib.actions",
     "triggers.contrib.conditions",
+    "triggers.contrib.events",
     "triggers.contrib.journeys",
     "triggers_api",
+    "triggers_api.event_types",
     "triggers_api.keys",
     "triggers_api.service",
     "triggers_api.service.people",
@@ -197,6 +200,8 @@ TRIGGERS_USER_FIELDS = {
     "attributes": "person.attributes",
 }
 
+# Seconds after which others take over what a worker that died had in hand.
+TRIGGERS_LEASE = timedelta(seconds=env.int("TRIGGERS_LEASE", default=120))
 TRIGGERS_USE_TEMPORAL = env.bool("TRIGGERS_USE_TEMPORAL", default=False)
 # What is not set is left to the environment of Temporal's own client, and then to the library's defaults.
 if _host := env.str("TEMPORAL_HOST", default=""):

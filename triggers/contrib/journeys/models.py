@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from triggers import current_step, flow
-from triggers.contrib.event_types import event_types
+from triggers.contrib.event_names import EventNameField, title_of
 from triggers.contrib.journeys.clocks import next_time, zone_of
 from triggers.exceptions import PermanentError
 from triggers.models import Action
@@ -98,12 +98,10 @@ class WaitForEvent(JourneyAction):
     under these keys as the one that started this, as in “order_id”.
     """
 
-    event_type = models.CharField(
-        _("event"),
-        max_length=200,
-        choices=event_types,
-        error_messages={"invalid_choice": _("There is no event type “%(value)s” here.")},
-    )
+    #: Of a component over HTTP, to begin with.
+    api_example: ClassVar[dict[str, Any]] = {"event_type": "order.paid", "within": "P3D"}
+
+    event_type = EventNameField(_("event"))
     within = models.DurationField(
         _("within"),
         validators=some_time(),
@@ -131,8 +129,7 @@ class WaitForEvent(JourneyAction):
     def __str__(self) -> str:
         if not self.event_type:
             return super().__str__()
-        name = dict(event_types()).get(self.event_type, self.event_type)
-        return gettext("wait for “%(event)s”") % {"event": name}
+        return gettext("wait for “%(event)s”") % {"event": title_of(self.event_type)}
 
     def clean(self) -> None:
         super().clean()

@@ -4,7 +4,6 @@ import datetime
 import django.core.validators
 import django.db.models.deletion
 import triggers.contrib.actions.models.firing
-import triggers.contrib.event_types
 from django.db import migrations, models
 
 
@@ -32,8 +31,6 @@ class Migration(migrations.Migration):
                 (
                     "event_type",
                     models.CharField(
-                        choices=triggers.contrib.event_types.event_types,
-                        error_messages={"invalid_choice": "There is no event type “%(value)s” here."},
                         max_length=200,
                         verbose_name="event",
                     ),

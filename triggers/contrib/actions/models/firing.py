@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from triggers import current_step, fire
 from triggers.context import RESERVED_KEYS, encode
 from triggers.contrib.actions.bodies import fill, validate_body
-from triggers.contrib.event_types import event_types
+from triggers.contrib.event_names import EventNameField, title_of
 from triggers.contrib.variables import variables
 from triggers.exceptions import ContextInvalid, FiringRefused, PermanentError
 from triggers.models import Action
@@ -43,14 +43,12 @@ class FireEvent(Action):
     It is fired exactly once. Triggers that start each other in a circle are stopped after some rounds.
     """
 
-    api_example: ClassVar[dict[str, Any]] = {"context": {"order": "{{ context.order }}", "reason": "paid"}}
+    api_example: ClassVar[dict[str, Any]] = {
+        "event_type": "order.paid",
+        "context": {"order": "{{ context.order }}", "reason": "paid"},
+    }
 
-    event_type = models.CharField(
-        _("event"),
-        max_length=200,
-        choices=event_types,
-        error_messages={"invalid_choice": _("There is no event type “%(value)s” here.")},
-    )
+    event_type = EventNameField(_("event"))
     context = models.JSONField(
         _("context"),
         null=True,
@@ -76,7 +74,7 @@ class FireEvent(Action):
     def __str__(self) -> str:
         if not self.event_type:
             return super().__str__()
-        return gettext("fire “%(event)s”") % {"event": dict(event_types()).get(self.event_type, self.event_type)}
+        return gettext("fire “%(event)s”") % {"event": title_of(self.event_type)}
 
     def perform(self, user: Any, context: dict[str, Any]) -> None:
         told = self._told(user, context)

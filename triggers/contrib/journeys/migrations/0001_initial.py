@@ -3,7 +3,6 @@
 import datetime
 import django.core.validators
 import django.db.models.deletion
-import triggers.contrib.journeys.models
 from django.db import migrations, models
 
 
@@ -53,8 +52,6 @@ class Migration(migrations.Migration):
                 (
                     "event_type",
                     models.CharField(
-                        choices=triggers.contrib.journeys.models.event_types,
-                        error_messages={"invalid_choice": "There is no event type “%(value)s” here."},
                         max_length=200,
                         verbose_name="event",
                     ),

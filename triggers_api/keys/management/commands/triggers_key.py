@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from triggers.exceptions import UnknownEventType
-from triggers.registry import event_type
+from triggers.registry import event_kind
 from triggers_api.keys import event_types, secret
 from triggers_api.keys.models import ApiKey
 from triggers_api.keys.scopes import SCOPES
@@ -95,7 +95,7 @@ def _user(name: str) -> Any:
 
 def _event_type(label: str) -> str:
     try:
-        event_type(label)
+        event_kind(label)
     except UnknownEventType as error:
         raise CommandError(f"--event-type: {error} There are {', '.join(event_types.installed())}.") from None
     return label

@@ -1,0 +1,1 @@
+"""Events that need no code: fired by names that people give them, or by the clock."""

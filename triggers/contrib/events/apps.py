@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class EventsConfig(AppConfig):
+    name = "triggers.contrib.events"
+    label = "triggers_events"
+    verbose_name = _("events")
+    default_auto_field = "django.db.models.BigAutoField"
