@@ -121,7 +121,9 @@ class Triggers:
 
     @property
     def mails(self) -> list[str]:
-        return [file.read_text() for file in sorted((self.data / "mail").glob("*"))]
+        """In the order in which they were sent."""
+        files = sorted((self.data / "mail").glob("*"), key=lambda file: file.stat().st_mtime_ns)
+        return [file.read_text() for file in files]
 
     def interrupt(self, number: signal.Signals) -> None:
         assert self.process is not None
