@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         default="",
-                        help_text="As in “Shop <shop@example.com>”. Blank: the project’s.",
+                        help_text="An address, with or without a name. Blank: the project’s.",
                         max_length=200,
                         validators=[triggers.contrib.actions.models.send_email.validate_sender],
                         verbose_name="sender",

@@ -66,7 +66,7 @@ class SendEmail(Action):
         blank=True,
         default="",
         validators=[validate_sender],
-        help_text=_("As in “Shop <shop@example.com>”. Blank: the project’s."),
+        help_text=_("An address, with or without a name. Blank: the project’s."),
     )
     subject = models.CharField(_("subject"), max_length=500, validators=[templates.check])
     text = templates.TemplateField(_("text"))
