@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.text import capfirst
+
 
 @dataclass(frozen=True)
 class EventKind:
@@ -23,3 +25,8 @@ class EventKind:
     context_schema: Mapping[str, Any] | None = None
     title: str = ""
     description: str = ""
+
+    @property
+    def in_words(self) -> str:
+        """What people call it: by its title, or as its class is called."""
+        return self.title or str(capfirst(self.model._meta.verbose_name))

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Count
-from django.utils.text import capfirst
 
 from triggers import clock
 from triggers.kinds import EventKind
@@ -57,7 +56,7 @@ def _enabled_triggers(model: type[Event], columns: list[str]) -> dict[tuple[Any,
 def _tell_kind(kind: EventKind) -> dict[str, Any]:
     return {
         "type": kind.name,
-        "title": kind.title or capfirst(str(kind.model._meta.verbose_name)),
+        "title": kind.in_words,
         "description": kind.description or description(kind.model),
         "context_schema": kind.context_schema,
     }
@@ -76,9 +75,4 @@ def _tell(kind: str, model: Any) -> dict[str, Any]:
 
 
 def _words(model: Any) -> dict[str, Any]:
-    return {
-        "type": label(model),
-        "title": capfirst(str(model._meta.verbose_name)),
-        "description": description(model),
-        "context_schema": getattr(model, "context_schema", None),
-    }
+    return _tell_kind(EventKind(label(model), model, context_schema=getattr(model, "context_schema", None)))

@@ -22,10 +22,9 @@ else:
 def title_of(name: str) -> str:
     """What people call what is fired by the name; the name itself where it is unknown."""
     try:
-        kind = event_kind(name)
+        return event_kind(name).in_words
     except UnknownEventType:
         return name
-    return kind.title or str(capfirst(kind.model._meta.verbose_name))
 
 
 def check_name(name: str) -> None:
@@ -59,5 +58,4 @@ class EventNameField(CharField):
 
 
 def _choices() -> list[tuple[str, str]]:
-    named = [(kind.name, kind.title or str(capfirst(kind.model._meta.verbose_name))) for kind in event_kinds()]
-    return [("", "---------"), *named]
+    return [("", "---------"), *((kind.name, kind.in_words) for kind in event_kinds())]

@@ -9,7 +9,6 @@ from django.db import IntegrityError, transaction
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.http import parse_etags
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,12 +18,11 @@ from triggers.contrib.events.models import EventType
 from triggers.contrib.events.models.named import NAME
 from triggers_api import history
 from triggers_api.definitions import etag
-from triggers_api.errors import Problem
 from triggers_api.event_types.removal import remove
 from triggers_api.event_types.serializers import NamedEventTypeSerializer
 from triggers_api.permissions import MayConfigure, MayDiscover, may_fire_type
 from triggers_api.schema.operations import ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, Operation
-from triggers_api.views.base import TriggersView, unless_known
+from triggers_api.views.base import TriggersView, refuse_stale, unless_known
 from triggers_api.views.types import EventTypesView
 
 _STALE: Final = {412: ("precondition_failed",)}
@@ -128,10 +126,7 @@ def _find(request: Request, name: str, *, lock: bool = False) -> EventType:
 def _locked(request: Request, name: str) -> EventType:
     """The type, nobody else changing it until the transaction ends. Refuses one that has changed since If-Match."""
     row = _find(request, name, lock=True)
-    expected = request.headers.get("If-Match")
-    if expected is not None and expected.strip() != "*" and etag(_told(row)) not in parse_etags(expected):
-        detail = "The type has changed since it was read. Read it again, and send its ETag of now as If-Match."
-        raise Problem(412, "precondition_failed", detail)
+    refuse_stale(request, lambda: _told(row), "type")
     return row
 
 

@@ -98,6 +98,14 @@ def url(request: Request, name: str, id: UUID | int) -> str:
     return reverse(f"{namespace}:{name}", kwargs={"id": id})
 
 
+def refuse_stale(request: Request, tell: Callable[[], Any], what: str) -> None:
+    """Refuse what is told now, where If-Match says that the caller has read something else."""
+    expected = request.headers.get("If-Match")
+    if expected is not None and expected.strip() != "*" and etag(tell()) not in parse_etags(expected):
+        detail = f"The {what} has changed since it was read. Read it again, and send its ETag of now as If-Match."
+        raise Problem(412, "precondition_failed", detail)
+
+
 def unless_known(request: Request, told: Any) -> Response:
     """The answer under its entity tag; without a body for who has the same already."""
     tag = etag(told)

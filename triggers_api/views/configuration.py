@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from django.db import transaction
-from django.utils.http import parse_etags
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,13 +14,12 @@ from triggers_api import history
 from triggers_api.configuration.applying import apply, export
 from triggers_api.configuration.sections import LOGGED, Caller, sections
 from triggers_api.definitions import etag
-from triggers_api.errors import Problem
 from triggers_api.permissions import MayApply, is_permitted
 from triggers_api.queries import ConfigurationQuery
 from triggers_api.schema.extensions import ANY_OBJECT
 from triggers_api.schema.operations import ETAG, IF_MATCH, IF_NONE_MATCH, Operation, told
 from triggers_api.serializers.configuration import ConfigurationOutcomeSerializer, ConfigurationSerializer
-from triggers_api.views.base import TriggersView, unless_known
+from triggers_api.views.base import TriggersView, refuse_stale, unless_known
 
 _SAYS: Final = {"add": "Added", "change": "Changed", "delete": "Deleted"}
 
@@ -78,12 +76,7 @@ class ConfigurationView(TriggersView):
     def _refuse_stale(self, request: Request) -> None:
         for section in sections():
             section.rows(lock=True)
-        expected = request.headers.get("If-Match")
-        if expected is not None and expected.strip() != "*" and etag(export()) not in parse_etags(expected):
-            detail = (
-                "The configuration has changed since it was read. Read it again, and send its ETag of now as If-Match."
-            )
-            raise Problem(412, "precondition_failed", detail)
+        refuse_stale(request, export, "configuration")
 
 
 def _caller(request: Request) -> Caller:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Final
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError, QuerySet, RestrictedError
 from django.shortcuts import get_object_or_404
-from django.utils.http import parse_etags
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,7 +25,7 @@ from triggers_api.schema import samples
 from triggers_api.schema.operations import ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, Operation
 from triggers_api.serializers.definitions import TriggerSerializer
 from triggers_api.serializers.firing import NothingSerializer
-from triggers_api.views.base import TriggersView, unless_known, url
+from triggers_api.views.base import TriggersView, refuse_stale, unless_known, url
 from triggers_api.views.records import ListView
 
 _STALE: Final = {412: ("precondition_failed",)}
@@ -183,10 +182,7 @@ def _find(id: int, *, lock: bool = False) -> Trigger:
 def _locked(request: Request, id: int) -> Trigger:
     """The trigger, nobody else changing it until the transaction ends. Refuses one that has changed since If-Match."""
     trigger = _find(id, lock=True)
-    expected = request.headers.get("If-Match")
-    if expected is not None and expected.strip() != "*" and etag(_told(trigger)) not in parse_etags(expected):
-        detail = "The trigger has changed since it was read. Read it again, and send its ETag of now as If-Match."
-        raise Problem(412, "precondition_failed", detail)
+    refuse_stale(request, lambda: _told(trigger), "trigger")
     return trigger
 
 
