@@ -163,7 +163,9 @@ def test_what_an_action_has_kept_is_shown_to_those_who_may_see_contexts(
 ) -> None:
     a_trigger(KeepAction())
     run = run_for(ada, context={"number": "seven <b>"})
-    assert "What came of it number seven <b> at null" in text(run_page(admin_client, run))
+    page = text(run_page(admin_client, run))
+    # PostgreSQL has an order of its own for the keys of an object.
+    assert "What came of it number seven <b> at null" in page or "What came of it at null number seven <b>" in page
     assert "seven" not in text(run_page(client_with("view_run"), run))
 
 
