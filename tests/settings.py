@@ -11,7 +11,7 @@ from datetime import timedelta
 from kombu.transport import TRANSPORT_ALIASES
 
 from tests.app.settings import *  # noqa: F403
-from tests.app.settings import INSTALLED_APPS
+from tests.app.settings import DATABASES, INSTALLED_APPS
 
 # Kombu's own lets a worker take a message that is half written, on which it ends.
 TRANSPORT_ALIASES["filesystem"] = "triggers_api.service.broker:Transport"
@@ -28,6 +28,8 @@ INSTALLED_APPS = [
     "tests.probe",
     "tests.variety",
 ]
+# As in production: connections last, of workers too.
+DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 # Tests of keys have the API take them; all others have the tokens of the example project.
 SILENCED_SYSTEM_CHECKS = ["triggers_keys.W001"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast

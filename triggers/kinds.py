@@ -20,7 +20,7 @@ class EventKind:
     name: str
     #: The Event class.
     model: Any
-    #: What tells its rows from others of the class, as arguments of ``filter``.
+    #: What tells its rows from others of the class: values of fields, by name.
     where: Mapping[str, Any] = field(default_factory=dict)
     context_schema: Mapping[str, Any] | None = None
     title: str = ""

@@ -11,6 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from polymorphic.models import PolymorphicModel
 
+from triggers import statements
 from triggers.models import Action, Condition, Event, Trigger
 
 Model = TypeVar("Model", bound=PolymorphicModel)
@@ -58,14 +59,16 @@ def load_definitions(
     classes have nothing to say when an event is fired.
     """
     if bases is None:
-        bases = list(rows(Trigger, using).filter(pk__in=trigger_ids))
+        bases = statements.select(Trigger, using, {"id": trigger_ids})
     triggers, _missing = of_their_classes(Trigger, bases, using)
     definitions = {trigger.pk: Definition(trigger) for trigger in triggers}
-    conditions, missing_conditions = load(rows(Condition, using).filter(trigger__in=definitions).order_by("pk"))
+    condition_rows = sorted(statements.select(Condition, using, {"trigger": definitions}), key=lambda row: row.pk)
+    conditions, missing_conditions = of_their_classes(Condition, condition_rows, using)
     for condition in conditions:
         condition.trigger = definitions[condition.trigger_id].trigger
         definitions[condition.trigger_id].conditions.append(condition)
-    action_rows = list(rows(Action, using).filter(trigger__in=definitions).order_by("position", "pk"))
+    action_rows = statements.select(Action, using, {"trigger": definitions})
+    action_rows.sort(key=lambda row: (row.position, row.pk))
     actions, missing_actions = of_their_classes(Action, action_rows, using, _says_what_it_awaits if to_fire else _any)
     for action in actions:
         definition = definitions[action.trigger_id or 0]
@@ -108,7 +111,8 @@ def of_their_classes(
         if real_class is model or (real_class is not None and not is_needed(real_class)):
             reals.update((base.pk, base) for base in members)
         elif real_class is not None:
-            found = rows(real_class, using).filter(pk__in=[base.pk for base in members])
+            key = real_class._meta.pk.name
+            found = statements.select(real_class, using, {key: [base.pk for base in members]})
             reals.update((real.pk, real) for real in found)
     return [reals[base.pk] for base in bases if base.pk in reals], [base for base in bases if base.pk not in reals]
 

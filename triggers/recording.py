@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from triggers import clock, conf, engines, waking
+from triggers import clock, conf, engines, statements, waking
 from triggers.audiences import Audience, NamedUsers
 from triggers.context import canonical, encode
 from triggers.evaluation import guarded, is_outage
@@ -25,7 +25,7 @@ from triggers.exceptions import KeyConflict, KeyInvalid, TimingInvalid
 from triggers.execution import current_step
 from triggers.expansion import Match, announce, condition_raised, named_runs, write_chunks, write_waiting
 from triggers.kinds import EventKind
-from triggers.loading import load_definitions, of_their_classes, rows
+from triggers.loading import load_definitions, of_their_classes
 from triggers.models import AudienceChunk, Event, Occurrence, Run, Trigger
 from triggers.registry import label
 from triggers.schemas import check_context
@@ -154,22 +154,23 @@ def _record(firing: Firing, using: str) -> Occurrence:
     Write what happened. Raises IntegrityError under a key that was used before: a twin in another transaction is waited
     for by the unique index.
     """
+    # Before the transaction: in one of its own each question to a component would need a savepoint.
+    occurrence = new_occurrence(firing)
+    found = [] if occurrence.code else match_events(firing, occurrence, using)
+    matches = [match for match in found if match.note["code"] == MATCHED]
+    named = _few_named_users(firing)
+    runs: list[Run] = []
+    if named:
+        for match in matches:
+            runs += named_runs(match, named, using=using, evaluate=not firing.is_inline)
+        for run in runs:
+            run.replay_of = firing.replay_of
+        occurrence.unknown_users = [str(key) for key in named.unknown]
     with transaction.atomic(using=using):
-        occurrence = new_occurrence(firing)
-        found = [] if occurrence.code else match_events(firing, occurrence, using)
-        matches = [match for match in found if match.note["code"] == MATCHED]
-        runs: list[Run] = []
-        named = _few_named_users(firing)
-        if named:
-            for match in matches:
-                runs += named_runs(match, named, using=using, evaluate=not firing.is_inline)
-            for run in runs:
-                run.replay_of = firing.replay_of
-            occurrence.unknown_users = [str(key) for key in named.unknown]
-        occurrence.save(using=using, force_insert=True)  # the first of all that is written
+        statements.insert([occurrence], using)  # the first of all that is written
         # Before the new runs are there, which can only wait for what comes later.
         waiting = [] if occurrence.code or firing.replay_of else _concern_waiting(firing, occurrence, named, using)
-        Run.objects.using(using).bulk_create(runs)
+        statements.insert(runs, using)
         waking.expect((type_ for match in matches for type_ in waking.types_awaited_by(match.definition)), using)
         for match in matches:
             announce(match.event, [run for run in runs if run.event_id == match.event.pk], occurrence)
@@ -220,9 +221,8 @@ def match_events(firing: Firing, occurrence: Occurrence, using: str) -> list[Mat
     if firing.event is not None:
         events = [firing.event]
     else:
-        bases = list(
-            rows(firing.kind.model, using).filter(**firing.kind.where).select_related("trigger").order_by("pk")
-        )
+        bases = statements.select(firing.kind.model, using, firing.kind.where, related="trigger")
+        bases.sort(key=lambda base: base.pk)
         triggers = list({base.trigger_id: base.trigger for base in bases}.values())
         events, _missing = of_their_classes(firing.kind.model, bases, using)
     definitions = load_definitions({event.trigger_id for event in events}, using, triggers, to_fire=True)

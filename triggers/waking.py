@@ -23,7 +23,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from triggers import clock, engines
+from triggers import clock, engines, statements
 from triggers.handover import next_handover_at
 from triggers.loading import Definition
 from triggers.models import AwaitedType, Happening, Occurrence, Run, Step
@@ -67,8 +67,7 @@ def note(occurrence: Occurrence, keys: Collection[Any], using: str, recorded_at:
 
     Part of the transaction that records the event. The caller has ``look_for_runs`` called once it has committed.
     """
-    open_runs = Run.objects.using(using).filter(user_id__in=list(keys), ended_at=None)
-    affected = sorted(set(open_runs.values_list("user_id", flat=True)))
+    affected = sorted(statements.distinct(Run, using, "user", {"user": keys, "ended_at": None}))
     moment = {} if recorded_at is None else {"recorded_at": recorded_at}
     happenings = [
         Happening(occurrence_id=occurrence.pk, user_id=key, type=occurrence.type, **moment) for key in affected

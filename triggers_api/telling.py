@@ -12,7 +12,7 @@ from django.db.models import Count, F, Window
 from django.db.models.functions import RowNumber
 from rest_framework.request import Request
 
-from triggers import clock
+from triggers import clock, statements
 from triggers.models import AudienceChunk, Occurrence, Run
 from triggers_api import people
 from triggers_api.permissions import may_see_context
@@ -26,10 +26,11 @@ class RunsOf:
     """The first runs of each of the occurrences, and how many runs of each status it has: three queries at most."""
 
     def __init__(self, occurrences: Iterable[Occurrence]) -> None:
+        using = clock.alias()
         ids = [occurrence.pk for occurrence in occurrences]
-        runs = Run.objects.using(clock.alias()).filter(occurrence__in=ids)
+        runs = Run.objects.using(using).filter(occurrence__in=ids)
         if len(ids) == 1:  # the answer to each firing
-            self.all = list(runs.order_by("pk")[:MAX_RUNS])
+            self.all = statements.select(Run, using, {"occurrence": ids}, first=MAX_RUNS)
         else:
             place = Window(RowNumber(), partition_by=F("occurrence"), order_by=F("pk").asc())
             self.all = list(runs.annotate(place=place).filter(place__lte=MAX_RUNS).order_by("pk"))
@@ -43,8 +44,8 @@ class RunsOf:
             for id, status, number in counted.annotate(number=Count("pk")):
                 self._counts[id][status] = number
 
-        chunks = AudienceChunk.objects.using(clock.alias()).filter(occurrence__in=ids, done_at=None)
-        self._unread = set(chunks.values_list("occurrence", flat=True))
+        unread = {"occurrence": ids, "done_at": None}
+        self._unread = statements.distinct(AudienceChunk, using, "occurrence", unread)
 
     def are_all_made(self, occurrence: Occurrence) -> bool:
         """Whether all users of its audience have their runs."""

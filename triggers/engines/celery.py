@@ -25,6 +25,7 @@ from django.utils import timezone
 
 from triggers import conf, engines, running, sweeping
 from triggers.engines.base import Engine
+from triggers.engines.lasting import lasting_connections
 from triggers.expansion import expand as expand_chunk
 from triggers.handover import is_near
 
@@ -166,7 +167,9 @@ def advance(run_ids: list[str]) -> None:
         _advance_eagerly(ids)
         return
     soon: dict[datetime | None, list[UUID]] = {}
-    for run in running.advance(ids, should_stop=_is_stopping, takes_others=True):
+    with lasting_connections():
+        remaining = running.advance(ids, should_stop=_is_stopping, takes_others=True)
+    for run in remaining:
         if not run.is_held:
             soon.setdefault(run.due_at, []).append(run.run_id)
     for due_at, left in soon.items():

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from django.db import connections, transaction
 
-from triggers import clock, conf, waking
+from triggers import clock, conf, statements, waking
 from triggers.evaluation import Decision, users
-from triggers.loading import Definition, load_definitions, of_their_classes, rows
+from triggers.loading import Definition, load_definitions, of_their_classes
 from triggers.models import Event, Run, Step, Trigger
 from triggers.running import outcomes, settling
 from triggers.running.admission import admit
@@ -58,9 +58,10 @@ def advance(
     With ``takes_others``, others of the same trigger are taken along that are due and that nobody has begun, as long as
     they are done quickly: of a burst of events each has a message of its own, and most of them then find nothing to do.
     """
-    if takes_others and not Run.objects.using(clock.alias()).open().filter(pk__in=run_ids).exists():
+    using = clock.alias()
+    if takes_others and not statements.distinct(Run, using, "id", {"id": run_ids, "status": Run.OPEN}):
         return []  # others took them along
-    lease = Lease(clock.alias(), now, should_stop)
+    lease = Lease(using, now, should_stop)
     began = time.monotonic()
     claimed = lease.claim(run_ids)
     others: list[UUID] = []
@@ -202,7 +203,7 @@ def _work(run: Run, definition: Definition, event: Event, user: Any, steps: Sequ
 
 def _events(event_ids: Collection[int], using: str) -> tuple[dict[int, Event], dict[int, Trigger]]:
     """The events, and the rows of the triggers that they belong to, by id."""
-    bases = list(rows(Event, using).select_related("trigger").filter(pk__in=event_ids))
+    bases = statements.select(Event, using, {"id": event_ids}, related="trigger")
     found, _missing = of_their_classes(Event, bases, using)
     return {event.pk: event for event in found}, {base.trigger_id: base.trigger for base in bases}
 

@@ -17,7 +17,7 @@ from django.db import connections, transaction
 from django.db.models import Case, DateTimeField, F, Max, PositiveSmallIntegerField, Q, Value, When
 from django.db.models.functions import Coalesce
 
-from triggers import conf
+from triggers import conf, statements
 from triggers.clock import Clock
 from triggers.exceptions import TriggersError
 from triggers.handover import next_handover_at
@@ -148,7 +148,8 @@ class Lease:
 
         Raises LeaseLost when the run is not this lease's any more, or a step of it was settled meanwhile.
         """
-        if not self.runs().filter(pk=run.pk, position=run.position).update(**fields):
+        mine = {"id": run.pk, "token": self.token, "position": run.position}
+        if not statements.update(Run, self.using, mine, fields):
             raise LeaseLost(f"Run {run.pk} is no longer in this worker's hands.")
 
     def ensure(self, needed: timedelta) -> None:

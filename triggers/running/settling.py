@@ -17,6 +17,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import F
 
+from triggers import statements
 from triggers.evaluation import Decision
 from triggers.exceptions import PermanentError, RetryAfter
 from triggers.handover import next_handover_at
@@ -55,7 +56,7 @@ class Attempt:
         if self.work.waiting_step:
             Step.objects.using(using).filter(pk=self.work.waiting_step.pk).update(**fields)
         else:
-            self.new_step(**fields).save(using=using, force_insert=True)
+            statements.insert([self.new_step(**fields)], using)
 
     def new_step(self, **fields: Any) -> Step:
         return Step(
@@ -117,9 +118,8 @@ def succeed_many(lease: Lease, successes: Sequence[tuple[Attempt, Fields]]) -> N
         end = tuple(str(fields.get(name)) for name in _TOLD_APART)
         alike.setdefault(end, []).append((attempt, fields))
     now = lease.clock.now()
-    Step.objects.using(lease.using).bulk_create(
-        attempt.new_step(status=Step.Status.SUCCEEDED, attempts=1, ended_at=now) for attempt, _ in successes
-    )
+    steps = [attempt.new_step(status=Step.Status.SUCCEEDED, attempts=1, ended_at=now) for attempt, _ in successes]
+    statements.insert(steps, lease.using)
     for members in alike.values():
         run_ids = [attempt.work.run.pk for attempt, _ in members]
         if lease.runs().filter(pk__in=run_ids).update(**members[0][1]) != len(run_ids):
