@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model, QuerySet
+from django.db.models.sql.compiler import SQLCompiler
 
 Row = TypeVar("Row", bound=Model)
 
@@ -90,12 +91,8 @@ def _made(model: type[Row], using: str, related: str) -> tuple[str, Callable[[li
     made = (rows.select_related(related) if related else rows).query.get_compiler(using)
     sql, _ = made.as_sql()
     made.connection = None  # it is one thread's
-    of_model = made.klass_info
-    (of_related,) = of_model["related_klass_infos"] if related else (None,)
-
-    def instance(info: Any, row: Sequence[Any]) -> Any:
-        names = [made.select[index][0].target.attname for index in info["select_fields"]]
-        return info["model"].from_db(using, names, [row[index] for index in info["select_fields"]])
+    make = _maker(made, made.klass_info, using)
+    make_related = _maker(made, made.klass_info["related_klass_infos"][0], using) if related else None
 
     def instances(found: list[Any]) -> list[Row]:
         compiler = copy.copy(made)
@@ -103,12 +100,19 @@ def _made(model: type[Row], using: str, related: str) -> tuple[str, Callable[[li
         converters = compiler.get_converters([expression for expression, *_ in compiler.select])
         answer: list[Row] = []
         for row in compiler.apply_converters(found, converters) if converters else found:
-            answer.append(instance(of_model, row))
-            if of_related is not None:
-                setattr(answer[-1], related, instance(of_related, row))
+            answer.append(make(row))
+            if make_related is not None:
+                setattr(answer[-1], related, make_related(row))
         return answer
 
     return sql, instances
+
+
+def _maker(made: SQLCompiler, info: Any, using: str) -> Callable[[Sequence[Any]], Any]:
+    """What makes an instance of its part of a row."""
+    indexes = info["select_fields"]
+    names = [made.select[index][0].target.attname for index in indexes]
+    return lambda row: info["model"].from_db(using, names, [row[index] for index in indexes])
 
 
 def _fetch(using: str, sql: str, model: type[Model], where: Where, end: str = "") -> list[Any]:

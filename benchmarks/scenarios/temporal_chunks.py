@@ -7,7 +7,7 @@ from functools import partial
 from benchmarks.rounds import Comparison, Scenario
 from benchmarks.scenarios.celery_runs import sample
 from benchmarks.sizes import Sizes
-from benchmarks.stage import Stage
+from benchmarks.stage import PROCESSES, Stage
 
 
 def scenario(stage: Stage, sizes: Sizes) -> Scenario:
@@ -18,7 +18,8 @@ def scenario(stage: Stage, sizes: Sizes) -> Scenario:
     for engine, event in (("celery", "shop.OrderPlaced"), ("temporal", "shop.OrderSent")):
         player.call("trigger", name=engine, engine=engine, event=event, conditions=[], action="shop.Touch")
     stage.current.celery_worker()
-    stage.current.temporal_worker()
+    for _ in range(PROCESSES):  # as many as Celery's worker has
+        stage.current.temporal_worker()
     return Scenario(
         f"{sizes.chunked:,} runs in chunks",
         {

@@ -38,7 +38,7 @@ class ActionCountCondition(Condition):
         return f"{super().__str__()} no more than {self.limit}"
 
     def filter_user_queryset(self, user_queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        used_up = _own_activity(self).filter(action_count__gte=self.limit)
+        used_up = _own_activity(self, action_count__gte=self.limit)
         return super().filter_user_queryset(user_queryset).filter(~Exists(used_up))
 
     @property
@@ -71,7 +71,7 @@ class ActionFrequencyCondition(Condition):
         return f"{super().__str__()} no less than {self.limit}"
 
     def filter_user_queryset(self, user_queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        too_recent = _own_activity(self).filter(last_action_datetime__gt=timezone.now() - self.limit)
+        too_recent = _own_activity(self, last_action_datetime__gt=timezone.now() - self.limit)
         return super().filter_user_queryset(user_queryset).filter(~Exists(too_recent))
 
     @property
@@ -94,6 +94,8 @@ class ActionFrequencyCondition(Condition):
             return None
 
 
-def _own_activity(condition: Condition) -> models.QuerySet[Activity]:
-    """This trigger's activity with the user of the outer query: correlated, so no other trigger's ever counts."""
-    return Activity._base_manager.filter(trigger_id=condition.trigger_id, user_id=OuterRef("pk"))
+def _own_activity(condition: Condition, **where: Any) -> models.QuerySet[Activity]:
+    """This trigger's activity with the user of the outer query, if it is so. Correlated: no other trigger's counts."""
+    # Django's own class makes a query in a part of the time that django-polymorphic's takes.
+    rows: models.QuerySet[Activity] = models.QuerySet(Activity)
+    return rows.filter(trigger_id=condition.trigger_id, user_id=OuterRef("pk"), **where)
