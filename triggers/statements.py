@@ -32,10 +32,8 @@ def select(
     Or so many of them, the ``first`` by primary key.
     """
     sql, instances = _made(model, using, related)
-    if first is None:
-        return instances(_fetch(using, sql, model, where or {}))
-    key = _column(connections[using], model._meta.pk)
-    return instances(_fetch(using, sql, model, where or {}, f" ORDER BY {key} LIMIT {first}"))
+    end = "" if first is None else f" ORDER BY {_column(connections[using], model._meta.pk)} LIMIT {first}"
+    return instances(_fetch(using, sql, model, where or {}, end))
 
 
 def distinct(model: type[Model], using: str, name: str, where: Where) -> set[Any]:
