@@ -1,5 +1,4 @@
 import json
-from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -10,6 +9,7 @@ from rest_framework.authtoken.models import Token
 
 from tests.acceptance.scenario import a_trigger, on_both_engines
 from tests.app.models import SendEmailAction, Task, TaskCompletedEvent
+from tests.servers.mail import sent_mails
 from tests.servers.worker import Worker
 from tests.waiting import wait_until
 from triggers.models import ActionCountCondition
@@ -55,8 +55,7 @@ def test_an_event_that_is_posted_twice_with_one_key_sends_one_email_and_the_run_
 
     ended = wait_until(told, message=worker.output)
     assert (ended["status"], [step["status"] for step in ended["steps"]]) == ("succeeded", ["succeeded"])
-    [file] = (tmp_path / "mail").iterdir()
-    email = message_from_bytes(file.read_bytes(), policy=policy.default)
+    [email] = sent_mails(tmp_path)
     assert (email["To"], email["Subject"]) == ("anna@example.com", "Well done, Anna")
     assert email.get_content().startswith("Write to Bob is completed.")
     assert email["Message-ID"].startswith(f"<{run['id']}.0@")
@@ -65,4 +64,4 @@ def test_an_event_that_is_posted_twice_with_one_key_sends_one_email_and_the_run_
     [run] = second["runs"]
     ended = wait_until(told, message=worker.output)
     assert (ended["status"], ended["code"]) == ("skipped", "limit_reached")
-    assert len(list((tmp_path / "mail").iterdir())) == 1
+    assert len(sent_mails(tmp_path)) == 1

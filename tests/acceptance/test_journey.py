@@ -4,7 +4,6 @@ A journey over HTTP: an e-mail, a wait of two weeks, a second e-mail unless the 
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,6 +23,7 @@ from tests.acceptance.scenario import on_both_engines
 from tests.acceptance.test_http_to_email import Caller
 from tests.app.models import Task
 from tests.servers.engines import EngineAtWork
+from tests.servers.mail import sent_mails
 from tests.servers.temporal import NAMESPACE
 from tests.servers.worker import StartWorker
 from tests.waiting import wait_until
@@ -63,7 +63,7 @@ class Story:
     def __init__(self, address: str, folder: Path) -> None:
         admin = User.objects.create_superuser("admin")
         self.http = Caller(address, Token.objects.create(user=admin).key)
-        self.mail_folder = folder / "mail"
+        self.folder = folder
         self.anna = User.objects.create_user("anna", email="anna@example.com")
         self.task = Task.objects.create(user=self.anna, name="Write to Bob")
         self.trigger = self.http.call("/api/v1/triggers/", JOURNEY)
@@ -92,8 +92,7 @@ class Story:
         return self.run_that(lambda run: run["ended_at"] is not None)
 
     def mail(self) -> list[str]:
-        files = sorted(self.mail_folder.iterdir(), key=lambda file: file.stat().st_mtime_ns)
-        return [message_from_bytes(file.read_bytes(), policy=policy.default)["Subject"] for file in files]
+        return [mail["Subject"] for mail in sent_mails(self.folder)]
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """E-mails: to whom, of what, as which message, and what is refused."""
 
-from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from django.core.exceptions import ValidationError
 
 from tests.acceptance.scenario import a_trigger, explain, on_both_engines, outcomes, people, wait_for_runs
 from tests.actions.conftest import Perform
+from tests.servers.mail import sent_mails
 from tests.servers.worker import Worker
 from tests.service.mailserver import refusing_recipients
 from triggers import fire
@@ -143,7 +143,8 @@ def test_a_worker_sends_them_each_with_an_id_of_its_own(transactional_db: None, 
     fire("probe.ProbeEvent", users=users)
     wait_for_runs(5)
     assert outcomes() == {"succeeded": 5}, explain()
-    sent = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in (tmp_path / "mail").iterdir()]
+    sent = sent_mails(tmp_path)
+    assert len(sent) == 5
     assert {message["To"] for message in sent} == {user.email for user in users}
     assert {message["Subject"] for message in sent} == {"Grüße"}
     keys = {f"<{run.pk}.0@localhost>" for run in Run.objects.all()}
