@@ -49,17 +49,17 @@ def test_a_request_with_a_key_comes_from_its_user(make_key: MakeKey, shop: User)
 @pytest.mark.parametrize(
     ("authorization", "code", "detail"),
     [
-        ("Bearer trg_", "key_malformed", MALFORMED),
-        ("Bearer trg_AbCd1234", "key_malformed", MALFORMED),
-        (f"Bearer {secret.new()}x", "key_malformed", MALFORMED),
-        (f"Bearer {secret.new()} {secret.new()}", "key_malformed", MALFORMED),
-        (f"Bearer {secret.new()[:-1]}é", "key_malformed", MALFORMED),
-        (f"Bearer {secret.new()[:-1]}\x00", "key_malformed", MALFORMED),
-        (f"Bearer {secret.new()}", "key_unknown", UNKNOWN),
-        ("Bearer", "not_authenticated", MISSING),
-        ("Bearer TRG_AbCd1234", "not_authenticated", MISSING),
-        ("Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", "not_authenticated", MISSING),
-        (f"Token {secret.new()}", "not_authenticated", MISSING),
+        pytest.param("Bearer trg_", "key_malformed", MALFORMED, id="nothing behind trg_"),
+        pytest.param("Bearer trg_AbCd1234", "key_malformed", MALFORMED, id="the prefix alone"),
+        pytest.param(f"Bearer {secret.new()}x", "key_malformed", MALFORMED, id="a letter too many"),
+        pytest.param(f"Bearer {secret.new()} {secret.new()}", "key_malformed", MALFORMED, id="two secrets"),
+        pytest.param(f"Bearer {secret.new()[:-1]}é", "key_malformed", MALFORMED, id="another alphabet"),
+        pytest.param(f"Bearer {secret.new()[:-1]}\x00", "key_malformed", MALFORMED, id="a zero byte"),
+        pytest.param(f"Bearer {secret.new()}", "key_unknown", UNKNOWN, id="of no key"),
+        pytest.param("Bearer", "not_authenticated", MISSING, id="no secret"),
+        pytest.param("Bearer TRG_AbCd1234", "not_authenticated", MISSING, id="in capitals"),
+        pytest.param("Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", "not_authenticated", MISSING, id="somebody else's token"),
+        pytest.param(f"Token {secret.new()}", "not_authenticated", MISSING, id="another scheme"),
     ],
 )
 def test_what_is_no_key_is_refused(authorization: str, code: str, detail: str) -> None:

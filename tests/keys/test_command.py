@@ -136,7 +136,11 @@ def test_a_key_that_was_found_somewhere_is_revoked_by_its_secret(make_key: MakeK
     assert triggers_key("revoke", str(key.secret)) == [f"The key {key.prefix} is revoked."]
 
 
-@pytest.mark.parametrize("text", ["trg_AbCd1234", secret.new(), secret.new() + "x"])
+@pytest.mark.parametrize(
+    "text",
+    ["trg_AbCd1234", secret.new(), secret.new() + "x"],
+    ids=["the prefix alone", "of no key", "a letter too many"],
+)
 def test_the_refusal_of_an_unknown_key_repeats_no_secret(make_key: MakeKey, text: str) -> None:
     with pytest.raises(CommandError) as refusal:
         triggers_key("revoke", text)
