@@ -28,10 +28,13 @@ install: $(DEV)/.installed ## Install everything for development into .venv
 run: $(RUN)/.installed ## Start the service with demo data: web, worker and database in one command
 	@$(RUN)/bin/triggers serve --demo $(ARGS)
 
+# A process for each core, each with servers of its own; a file's tests stay together, with what they share.
+TEST := $(DEV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
 # The tests of the service and of its clients have databases of their own, replay needs none: once is enough.
 test: $(DEV)/.installed ## Run the tests on PostgreSQL, then on SQLite
-	$(DEV)/bin/python -m pytest --database postgresql $(ARGS)
-	$(DEV)/bin/python -m pytest --database sqlite --ignore tests/service --ignore tests/clients --ignore tests/replay $(ARGS)
+	$(TEST) --database postgresql $(ARGS)
+	$(TEST) --database sqlite --ignore tests/service --ignore tests/clients --ignore tests/replay --fuzz-examples 10 $(ARGS)
 
 fuzz: $(DEV)/.installed ## Make up requests; ARGS="--fuzz-seed 7 --fuzz-examples 1000" makes others, and more
 	$(DEV)/bin/python -m pytest --database postgresql -s tests/fuzz $(ARGS)
