@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import report
@@ -19,9 +20,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes, whose ratios say less")
     parser.add_argument("--rounds", type=int, default=5, help="how often each contender plays (%(default)s)")
     parser.add_argument("--only", nargs="+", choices=SCENARIOS, metavar="NAME", help=", ".join(SCENARIOS))
+    parser.add_argument("--users", type=int, help="how many users growing-users ends with (100000)")
     parser.add_argument("--json", type=Path, default=ROOT / "dist" / "bench.json", help="the file (%(default)s)")
     options = parser.parse_args()
     sizes = QUICK if options.quick else Sizes()
+    if options.users:
+        sizes = replace(sizes, growing_users=(sizes.growing_users[0], options.users))
     began = time.monotonic()
 
     def say(text: str) -> None:

@@ -36,6 +36,8 @@ class Scenario:
     comparisons: Sequence[Comparison]
     #: What is worth knowing beside the figures.
     notes: dict[str, Any] = field(default_factory=dict)
+    #: Whether a first round does not count. Not needed where each sample warms up what it starts.
+    warms_up: bool = True
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,12 @@ class Result:
 
 def play(scenario: Scenario, rounds: int, say: Callable[[str], None]) -> Result:
     """
-    All samples after a first round that does not count: connections are made in it, and what is loaded late.
+    All samples; a first round does not count: connections are made in it, and what is loaded late.
 
     Every other round begins with the last contender, so that none always comes after the same.
     """
     samples: dict[str, list[Sample]] = {name: [] for name in scenario.contenders}
-    for number in range(rounds + 1):
+    for number in range(0 if scenario.warms_up else 1, rounds + 1):
         turns = list(scenario.contenders.items())
         for name, contender in reversed(turns) if number % 2 else turns:
             sample = contender()

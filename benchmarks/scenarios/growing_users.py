@@ -25,6 +25,7 @@ def scenario(stage: Stage, sizes: Sizes) -> Scenario:
             Comparison("MB of the worker", "worker MB", of, to, at_most=1.2),
             Comparison("MB of the process that fires", "firing MB", of, to, at_most=1.2),
         ],
+        warms_up=False,
     )
 
 
