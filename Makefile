@@ -34,7 +34,7 @@ TEST := $(DEV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist 
 # The tests of the service and of its clients have databases of their own, replay needs none: once is enough.
 test: $(DEV)/.installed ## Run the tests on PostgreSQL, then on SQLite
 	$(TEST) --database postgresql $(ARGS)
-	$(TEST) --database sqlite --ignore tests/service --ignore tests/clients --ignore tests/replay --fuzz-examples 10 $(ARGS)
+	$(TEST) --database sqlite --ignore tests/service --ignore tests/clients --ignore tests/replay $(ARGS)
 
 fuzz: $(DEV)/.installed ## Make up requests; ARGS="--fuzz-seed 7 --fuzz-examples 1000" makes others, and more
 	$(DEV)/bin/python -m pytest --database postgresql -s tests/fuzz $(ARGS)
