@@ -39,7 +39,7 @@ test: $(DEV)/.installed ## Run the tests on PostgreSQL, then on SQLite
 fuzz: $(DEV)/.installed ## Make up requests; ARGS="--fuzz-seed 7 --fuzz-examples 1000" makes others, and more
 	$(DEV)/bin/python -m pytest --database postgresql -s tests/fuzz $(ARGS)
 
-bench: $(DEV)/.installed ## Measure speed, in half an hour; ARGS=--quick takes three, ARGS="--only single-events" a part
+bench: $(DEV)/.installed ## Measure speed, in forty minutes; ARGS=--quick takes three, ARGS="--only single-events" a part
 	$(DEV)/bin/python -m benchmarks $(ARGS)
 
 lint: $(DEV)/.installed ## Check style, format and which module may import which

@@ -1,4 +1,4 @@
-"""``make bench``: everything, in about half an hour. ``make bench ARGS=--quick``: less of it, in under three."""
+"""``make bench``: everything, in some forty minutes. ``make bench ARGS=--quick``: less of it, in under three."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.rounds import Result, play
-from benchmarks.scenarios import SCENARIOS
+from benchmarks.scenarios import COMPARED, SCENARIOS
 from benchmarks.sizes import QUICK, Sizes
 from benchmarks.stage import ROOT, stage
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes, whose ratios say less")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each contender plays (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="small sizes, whose ratios say less; nothing that grows")
+    parser.add_argument("--rounds", type=int, help="how often each contender plays (5, or 3 if --quick)")
     parser.add_argument("--only", nargs="+", choices=SCENARIOS, metavar="NAME", help=", ".join(SCENARIOS))
     parser.add_argument("--users", type=int, help="how many users growing-users ends with (100000)")
     parser.add_argument("--json", type=Path, default=ROOT / "dist" / "bench.json", help="the file (%(default)s)")
@@ -26,6 +26,8 @@ def main() -> None:
     sizes = QUICK if options.quick else Sizes()
     if options.users:
         sizes = replace(sizes, growing_users=(sizes.growing_users[0], options.users))
+    names = options.only or (COMPARED if options.quick else SCENARIOS)
+    rounds = options.rounds or sizes.rounds
     began = time.monotonic()
 
     def say(text: str) -> None:
@@ -33,10 +35,10 @@ def main() -> None:
 
     results: list[Result] = []
     with stage(say) as playing:
-        for name in options.only or SCENARIOS:
+        for name in names:
             with playing.scenario():
-                results.append(play(SCENARIOS[name](playing, sizes), options.rounds, say))
-            report.write(results, options.json, options.rounds)  # what is measured is kept, whatever comes after
+                results.append(play(SCENARIOS[name](playing, sizes), rounds, say))
+            report.write(results, options.json, rounds)  # what is measured is kept, whatever comes after
     print(report.table(results))
     say(f"Done; every sample is in {options.json}")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sizes:
+    rounds: int = 5
     #: Events for one user each.
     events: int = 1_000
     #: Users of one event, and of one for dj-triggers 1.0.1, whose time for each does not depend on how many they are.
@@ -26,6 +27,7 @@ class Sizes:
 
 
 QUICK = Sizes(
+    rounds=3,
     events=40,
     audience=500,
     released_audience=60,

@@ -21,15 +21,21 @@ from benchmarks.scenarios import (
 from benchmarks.sizes import Sizes
 from benchmarks.stage import Stage
 
-SCENARIOS: Final[Mapping[str, Callable[[Stage, Sizes], Scenario]]] = {
+Scenarios = Mapping[str, Callable[[Stage, Sizes], Scenario]]
+
+COMPARED: Final[Scenarios] = {
     "single-events": single_events.scenario,
     "large-audience": large_audience.scenario,
     "requests": requests.scenario,
     "celery-runs": celery_runs.scenario,
     "temporal-runs": temporal_runs.scenario,
     "temporal-chunks": temporal_chunks.scenario,
+}
+#: What small sizes say nothing of.
+GROWING: Final[Scenarios] = {
     "growing-users": growing_users.scenario,
     "growing-triggers": growing_triggers.scenario,
     "growing-conditions": growing_conditions.scenario,
     "growing-records": growing_records.scenario,
 }
+SCENARIOS: Final[Scenarios] = {**COMPARED, **GROWING}

@@ -28,6 +28,7 @@ class Web:
     def start(self) -> None:
         options = ["--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread", "--threads", str(self.threads)]
         options += ["--no-control-socket", "--limit-request-line", "0"]  # no more than the API itself is to refuse
+        options += ["--keep-alive", "75"]  # or it may close a connection just as a slow client sends on it
         command = [sys.executable, "-m", "gunicorn", "django.core.wsgi:get_wsgi_application()", *options]
         self._process = spawn(command, log=self.log, env=self.env, cwd=ROOT)
         wait_until(self._answers, message=lambda: f"gunicorn:\n{self.output()}")
