@@ -1,4 +1,5 @@
 from datetime import timedelta
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -27,6 +28,7 @@ from triggers.models import (
     Trigger,
 )
 from triggers.running import Remaining, advance, advancing
+from triggers.running.lease import Lease
 from triggers.testing import without_broker
 
 pytestmark = pytest.mark.django_db
@@ -125,9 +127,27 @@ def test_two_runs_on_their_last_chance_are_not_performed_at_the_same_time(ada, b
     assert not effects()
     # Nor does it travel with others.
     assert [run.run_id for run in advance([suspect.pk, other.pk], now=FAR)] == [suspect.pk, other.pk]
-    Run.objects.filter(pk=other.pk).update(status="failed")
+    Run.objects.filter(pk=other.pk).update(status="failed", lease_until=None)
     assert advance([suspect.pk], now=FAR) == []
     assert effects() == {"effect": 1}
+
+
+def test_a_worker_lost_before_a_last_chance_began_is_not_lost_over_it(ada, bob, monkeypatch):
+    a_trigger(probe.RecordEffectAction())
+    innocent, culprit = fire(probe.ProbeEvent, users=[ada, bob]).runs.order_by("user_id")
+    soon = timezone.now() + timedelta(minutes=1)
+    Run.objects.filter(pk=culprit.pk).update(status="running", token=culprit.pk, lease_until=soon, losses=2)
+    past = timezone.now() - timedelta(seconds=1)
+    Run.objects.filter(pk=innocent.pk).update(status="running", token=innocent.pk, lease_until=past, losses=1)
+    with monkeypatch.context() as here:
+        # The other run ends the process that both are in just when this one has seen that it is not alone.
+        here.setattr(Lease, "give_up", Mock(side_effect=SystemExit))
+        with pytest.raises(SystemExit):
+            advance([innocent.pk])
+    Run.objects.update(lease_until=past)
+    assert advance([innocent.pk]) == []
+    innocent.refresh_from_db()
+    assert (innocent.status, innocent.losses) == ("succeeded", 2)
 
 
 def test_conditions_are_evaluated_again_when_the_run_starts(ada, run_to_the_end):

@@ -27,6 +27,8 @@ from triggers.models.records import RunQuerySet
 
 _RECENT: Final = timedelta(minutes=1)
 
+_NOT_BEGUN: Final = Case(When(reserved_at=None, then=Value(Run.Status.PENDING)), default=Value(Run.Status.WAITING))
+
 
 class LeaseLost(TriggersError):
     """The runs are no longer this worker's, or no longer there."""
@@ -69,8 +71,13 @@ class Lease:
             .open()
             .filter(free, Q(due_at=None) | Q(due_at__lte=self.moment), pk__in=run_ids)
         )
-        runs = self._take(claimable)
-        return [] if len(runs) == 1 and self._gives_way(runs[0]) else runs
+        with transaction.atomic(using=self.using):
+            runs = self._take(claimable)
+            is_last_chance = len(runs) == 1 and runs[0].losses == conf.max_losses() - 1
+            if is_last_chance:
+                # A worker that is lost before this run has begun is not lost over it.
+                self.runs().update(status=_NOT_BEGUN)
+        return runs if not is_last_chance or self._begins_alone(runs[0]) else []
 
     def claim_others(self, like: Run, limit: int) -> list[Run]:
         """
@@ -93,7 +100,7 @@ class Lease:
 
     def _take(self, claimable: RunQuerySet, limit: int | None = None) -> list[Run]:
         """Those of the runs that no other worker takes at the same time."""
-        with transaction.atomic(using=self.using):
+        with transaction.atomic(using=self.using, savepoint=False):
             unlocked = claimable.select_related("occurrence").order_by("pk")
             if connections[self.using].features.has_select_for_update_skip_locked:
                 unlocked = unlocked.select_for_update(skip_locked=True, of=("self",))
@@ -123,20 +130,16 @@ class Lease:
             run.started_at = run.started_at or self._began
         return runs
 
-    def _gives_way(self, run: Run) -> bool:
-        """Put off a run on its last chance while another worker holds one too."""
-        if run.losses != conf.max_losses() - 1:
-            return False
-        others = Run.objects.using(self.using).filter(
-            status=Run.Status.RUNNING, losses__gte=run.losses, lease_until__gt=self.clock.now()
-        )
-        until = others.exclude(pk=run.pk).aggregate(until=Max("lease_until"))["until"]
+    def _begins_alone(self, run: Run) -> bool:
+        """Begin the run on its last chance, or put it off while another worker holds one too; whether it has begun."""
+        held = Run.objects.using(self.using).open().filter(losses__gte=run.losses, lease_until__gt=self.clock.now())
+        until = held.exclude(pk=run.pk).aggregate(until=Max("lease_until"))["until"]
         if until is None:
-            return False
+            return bool(self.runs().filter(pk=run.pk).update(status=Run.Status.RUNNING))
         # At random: two that give way to each other should not meet again.
         due_at = until + self._length * random.random()  # noqa: S311 - hides nothing
         self.give_up([run], due_at=due_at, next_handover_at=due_at)
-        return True
+        return False
 
     def runs(self) -> RunQuerySet:
         """The runs that are in this lease's hands still."""
@@ -201,7 +204,7 @@ class Lease:
         if not runs:
             return
         self.runs().filter(pk__in=[run.pk for run in runs]).update(
-            status=Case(When(reserved_at=None, then=Value(Run.Status.PENDING)), default=Value(Run.Status.WAITING)),
+            status=_NOT_BEGUN,
             **{
                 "token": None,
                 "lease_until": None,
