@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core import checks
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from tests.acceptance.scenario import a_trigger
@@ -66,6 +66,31 @@ def test_it_is_read_by_older_keys_and_written_by_the_first(action: CallWebhook, 
     settings.TRIGGERS_ENCRYPTION_KEYS = ["own key"]
     settings.SECRET_KEY = "any"
     assert readable() == (SECRET, HEADERS)
+
+
+def test_a_command_encrypts_all_by_the_first_key(action: CallWebhook, settings: Any) -> None:
+    a_trigger(CallWebhook(url="https://example.com/", body={}), name="without secrets")
+    old = settings.SECRET_KEY
+    settings.TRIGGERS_ENCRYPTION_KEYS = ["new", old]
+    out = StringIO()
+    call_command("triggers_reencrypt", stdout=out)
+    assert out.getvalue() == "Encrypted anew: 2.\n"
+    settings.TRIGGERS_ENCRYPTION_KEYS = ["new"]
+    assert [(each.signing_secret, each.headers) for each in CallWebhook.objects.order_by("pk")] == [
+        (SECRET, HEADERS),
+        ("", ""),
+    ]
+
+
+def test_the_command_names_what_no_key_opens_and_leaves_it(action: CallWebhook, settings: Any) -> None:
+    lost = stored()
+    CallWebhook.objects.update(headers="")
+    settings.TRIGGERS_ENCRYPTION_KEYS = ["new"]
+    out = StringIO()
+    with pytest.raises(CommandError, match=rf"as it is: triggers_actions\.CallWebhook {action.pk}, signing_secret\."):
+        call_command("triggers_reencrypt", stdout=out)
+    assert out.getvalue() == "Encrypted anew: 0.\n"
+    assert stored() == [lost[0], ""]
 
 
 def test_what_cannot_be_opened_is_saved_as_it_is(action: CallWebhook, settings: Any) -> None:
