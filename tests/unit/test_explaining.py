@@ -117,9 +117,7 @@ def test_it_says_when_a_limit_will_let_the_user_through_again(ada, bob):
 
 
 def test_a_limit_without_end_is_not_said_to_end(ada):
-    trigger = a_trigger(
-        probe.RecordEffectAction(), conditions=[ActionFrequencyCondition(limit=timedelta(days=700_000))]
-    )
+    trigger = a_trigger(probe.RecordEffectAction(), conditions=[ActionFrequencyCondition(limit=timedelta(days=10**8))])
     Activity.objects.create(
         trigger=trigger, user=ada, action_count=1, last_action_datetime=datetime.max.replace(tzinfo=UTC)
     )

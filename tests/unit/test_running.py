@@ -225,6 +225,16 @@ def test_the_frequency_limit_says_when_the_last_time_was(ada, run_to_the_end):
     assert counted(trigger) == {ada.pk: 2}
 
 
+@pytest.mark.parametrize(("limit", "times"), [(timedelta(days=10**8), 1), (timedelta(days=-(10**8)), 2)])
+def test_the_frequency_limit_may_be_any_there_is(ada, run_to_the_end, limit, times):
+    trigger = a_trigger(probe.RecordEffectAction(), conditions=[ActionFrequencyCondition(limit=limit)])
+    for _ in range(2):
+        fire(probe.ProbeEvent, users=ada)
+        run_to_the_end()
+    assert counted(trigger) == {ada.pk: times}
+    assert Run.objects.filter(code="limit_reached").count() == 2 - times
+
+
 def test_one_triggers_activity_never_counts_for_another(ada, run_to_the_end):
     for name in ("one", "two"):
         a_trigger(probe.RecordEffectAction(), name=name, conditions=[ActionCountCondition(limit=1)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -16,6 +16,9 @@ from django.utils.translation import ngettext
 
 from triggers.models.activity import Activity
 from triggers.models.definitions import Condition
+
+#: Nobody was acted on longer ago, and it can be taken from any date of today.
+LONGEST: Final = timedelta(days=2000 * 365)
 
 
 class ActionCountCondition(Condition):
@@ -71,13 +74,17 @@ class ActionFrequencyCondition(Condition):
         return f"{super().__str__()} no less than {self.limit}"
 
     def filter_user_queryset(self, user_queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        too_recent = _own_activity(self, last_action_datetime__gt=timezone.now() - self.limit)
+        too_recent = _own_activity(self, last_action_datetime__gt=timezone.now() - self._period)
         return super().filter_user_queryset(user_queryset).filter(~Exists(too_recent))
+
+    @property
+    def _period(self) -> timedelta:
+        return min(max(self.limit, timedelta()), LONGEST)
 
     @property
     def requirement(self) -> str:
         now = timezone.now()
-        return _("at least %(period)s between two times") % {"period": timesince(now - self.limit, now)}
+        return _("at least %(period)s between two times") % {"period": timesince(now - self._period, now)}
 
     def observe(self, user: Any, activity: Activity | None) -> str:
         if activity is None or activity.last_action_datetime is None:
