@@ -47,6 +47,8 @@ def test_an_accepted_event_is_answered_with_its_occurrence_and_runs(
         "occurred_at": occurrence.occurred_at.isoformat().replace("+00:00", "Z"),
         "recorded_at": occurrence.recorded_at.isoformat().replace("+00:00", "Z"),
         "delay": "P0DT00H00M00S",
+        "cause": None,
+        "depth": 0,
         "context": {"task_id": 7, "tags": ["a", None, 1.5]},
         "matched": [match(trigger)],
         "skipped": [],

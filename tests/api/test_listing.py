@@ -84,6 +84,8 @@ def test_occurrences_are_listed_newest_first_without_contexts_and_runs(lister: A
                 "occurred_at": moment(occurrence.occurred_at),
                 "recorded_at": moment(occurrence.recorded_at),
                 "delay": delay,
+                "cause": None,
+                "depth": 0,
                 "matched": matched,
                 "skipped": [],
                 "unknown_users": unknown_users,

@@ -13,9 +13,9 @@ from tests.acceptance.scenario import a_trigger
 from tests.api.conftest import StartClient
 from tests.api.problems import assert_problem, problem
 from tests.api.records import moment, performed_run, run_as_json, url
-from tests.probe.models import KeepAction, ProbeEvent, RecordEffectAction, RefusingAction
+from tests.probe.models import ChainAction, KeepAction, ProbeEvent, RecordEffectAction, RefusingAction
 from triggers import fire
-from triggers.models import ActionCountCondition, Activity, Run, Step, Trigger
+from triggers.models import ActionCountCondition, Activity, Occurrence, Run, Step, Trigger
 from triggers.running import advance
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +133,17 @@ def test_an_occurrence_tells_a_context_that_was_given_in_python(reader: APIClien
         "id": "00000000-0000-0000-0000-000000000001",
         "$": "cash",
     }
+
+
+def test_an_occurrence_tells_which_run_caused_it(reader: APIClient, anna: User) -> None:
+    a_trigger(ChainAction())
+    run = fire(ProbeEvent, users=anna).runs.get()
+    advance([run.pk])
+    first, second = Occurrence.objects.order_by("pk")
+
+    told = [reader.get(url(occurrence)).json() for occurrence in (first, second)]
+
+    assert [(body["cause"], body["depth"]) for body in told] == [(None, 0), (str(run.pk), 1)]
 
 
 def test_what_was_recorded_can_be_read_when_its_trigger_is_gone(reader: APIClient, anna: User) -> None:

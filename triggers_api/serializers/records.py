@@ -176,6 +176,8 @@ class ListedOccurrenceSerializer(RecordSerializer):
             "occurred_at",
             "recorded_at",
             "delay",
+            "cause",
+            "depth",
             "matched",
             "skipped",
             "unknown_users",
