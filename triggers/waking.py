@@ -22,6 +22,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 
 from triggers import clock, engines, statements
 from triggers.handover import next_handover_at
@@ -86,7 +87,7 @@ def look_for_runs(occurrence_id: UUID) -> None:
 def catch_up(before: datetime) -> None:
     """As :func:`look_for_runs`, for a batch of what was recorded before that moment and that nobody looked at."""
     using = clock.alias()
-    _look(Happening.objects.using(using).filter(looked_at=None, recorded_at__lt=before), using, batches=1)
+    _look(Happening.objects.using(using).filter(looked_at=None, recorded_at__lt=before), using, once=True)
 
 
 def look_for_events(run_ids: Sequence[UUID], *, tell: bool = True) -> None:
@@ -122,20 +123,17 @@ def event_for(run: Run, using: str) -> UUID | None:
     return None
 
 
-def _look(new: QuerySet[Happening], using: str, batches: int | None = None) -> None:
-    while batches is None or batches > 0:
-        happenings = list(new.select_related("occurrence").order_by("pk")[:BATCH])
-        if not happenings:
-            return
+def _look(new: QuerySet[Happening], using: str, *, once: bool = False) -> None:
+    while happenings := list(new.select_related("occurrence").order_by("pk")[:BATCH]):
         by_occurrence: dict[Occurrence, dict[Any, datetime]] = defaultdict(dict)
         for happening in happenings:
             by_occurrence[happening.occurrence][happening.user_id] = happening.recorded_at
         for occurrence, recorded_at in by_occurrence.items():
             with transaction.atomic(using=using):
                 _wake_those_waiting(occurrence, recorded_at, using)
-        looked_at = clock.Clock(using).now()
-        new.filter(pk__in=[happening.pk for happening in happenings]).update(looked_at=looked_at)
-        batches = None if batches is None else batches - 1
+        new.filter(pk__in=[happening.pk for happening in happenings]).update(looked_at=Now())
+        if once or len(happenings) < BATCH:
+            return
 
 
 def _wake_those_waiting(occurrence: Occurrence, recorded_at: dict[Any, datetime], using: str) -> None:
