@@ -244,6 +244,17 @@ def test_nothing_is_written_of_users_without_a_run_that_is_not_over(ada, bob):
     assert not Happening.objects.exists()
 
 
+def test_to_look_in_vain_costs_few_queries(ada, django_assert_num_queries):
+    begun(ada)
+    with nobody_looks():
+        occurrence = fire(probe.PickyEvent, users=ada)
+    # To whom it happened, who of them waits for it (in a transaction: 3), and that this was looked up.
+    with django_assert_num_queries(5):
+        waking.look_for_runs(occurrence.pk)
+    with django_assert_num_queries(1):
+        waking.look_for_runs(occurrence.pk)
+
+
 def test_an_event_that_is_rolled_back_wakes_nobody(ada, engine):
     run = begun(ada)
     with transaction.atomic():
