@@ -314,7 +314,7 @@ class TestForm:
             (
                 "For this trigger only",
                 [
-                    (f"event:{first.pk}", "Probe event, 1:00:00 later"),
+                    (f"event:{first.pk}", "Probe event, 1 hour later"),
                     (f"event:{second.pk}", "Probe event, number 1"),
                     (f"event:{third.pk}", "Probe event, number 2"),
                 ],

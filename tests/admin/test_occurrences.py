@@ -59,7 +59,7 @@ def test_it_says_what_was_fired_when_by_whom_and_for_whom_in_vain(admin_client: 
         "Fired for: all triggers that use the event",
         f"Happened: {narrative.moment(happened)}",
         f"Recorded: {narrative.moment(occurrence.recorded_at)}",
-        "Extra delay: 1:00:00",
+        "Extra delay: 1 hour",
         "Fired by: bob",
         "Source: shop",
         "Key: order-17",

@@ -55,7 +55,7 @@ def test_the_list_says_when_if_and_do_in_words(admin_client: Client) -> None:
     ProbeEvent.objects.create(trigger=trigger)
     Trigger.objects.update(description="Kind words, " * 50)
     page = text(trigger_list(admin_client))
-    assert "Clock, 0:05:00 later Probe event Action count no more than 3 Send an e-mail Stop action" in page
+    assert "Clock, 5 minutes later Probe event Action count no more than 3 Send an e-mail Stop action" in page
     assert "Kind words, Kind words," in page
     assert page.count("Kind words,") < 20
 

@@ -95,11 +95,13 @@ def test_a_run_that_is_skipped_tells_what_was_asked_and_found(ada: User) -> None
     assert run.decision == {
         "condition": condition.pk,
         "type": "triggers_conditions.ExpressionCondition",
-        "name": expression,
+        "name": f"expression {expression}",
         "required": expression,
         "observed": found,
     }
-    assert run.detail == (f"The condition “{expression}” does not hold. Required: {expression}. Observed: {found}.")
+    assert run.detail == (
+        f"The condition “expression {expression}” does not hold. Required: {expression}. Observed: {found}."
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_an_expression_without_an_answer_is_an_error_of_the_condition(
 ) -> None:
     run = happen(ada, ExpressionCondition(expression=expression), amount=50)
     assert (run.status, run.code) == ("failed", "condition_error")
-    assert run.detail == f"The condition “{expression}” could not be evaluated: {sentence}."
+    assert run.detail == f"The condition “expression {expression}” could not be evaluated: {sentence}."
 
 
 def test_an_expression_that_was_never_valid_is_an_error_of_the_condition(ada: User) -> None:
@@ -290,7 +292,7 @@ def test_they_are_set_up_in_the_admin(admin_client: Client) -> None:
     response = admin_client.post(trigger_url(trigger), values)
     assert response.status_code == 302, text(response)
     assert [str(condition) for condition in trigger.conditions.order_by("pk")] == [
-        "context.amount > 100",
+        "expression context.amount > 100",
         "not in staff",
     ]
 

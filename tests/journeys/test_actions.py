@@ -133,7 +133,7 @@ def test_they_say_in_lists_what_they_do() -> None:
         GoOnIfConditionsHold(),
     ]
     assert [str(action) for action in actions] == [
-        "wait for 3 00:00:00",
+        "wait for 3 days",
         "wait until 09:30",
         "wait for “Task completed”",
         "wait for “gone.GoneEvent”",

@@ -217,7 +217,7 @@ def test_the_frequency_limit_says_when_the_last_time_was(ada, run_to_the_end):
     run_to_the_end()
     run = fire(probe.ProbeEvent, users=ada).runs.get()
     assert run.code == "limit_reached"
-    assert run.decision["required"] == "at least 1\xa0day between two times"
+    assert run.decision["required"] == "at least 1 day between two times"
     assert run.decision["observed"].startswith("last time on ")
     Activity.objects.update(last_action_datetime=timezone.now() - timedelta(days=1, seconds=1))
     (again,) = run_to_the_end(fire(probe.ProbeEvent, users=ada))

@@ -73,8 +73,8 @@ def short_reason(run: Run) -> str:
     if run.is_open and run.cancel_requested_at is not None:
         return _("To be cancelled")
     if run.waiting_for and _is_early(run):
-        awaited = {"event": type_in_words(run.waiting_for.type), "moment": moment(run.due_at)}
-        return _("for “%(event)s”, until %(moment)s") % awaited
+        awaited = {"event": _quoted(run.waiting_for.type), "moment": moment(run.due_at)}
+        return _("for %(event)s, until %(moment)s") % awaited
     if run.is_open:
         return _("until %(moment)s") % {"moment": moment(run.due_at)} if _is_early(run) else ""
     if run.decision and run.code != "condition_error":
@@ -127,12 +127,12 @@ def _what_is_next(run: Run, steps: list[Step]) -> str:
 
 def _what_it_waits_for(awaited: Awaited) -> str:
     """Without what the event must tell, which not everybody may see."""
-    names = {"event": type_in_words(awaited.type), "moment": moment(awaited.until)}
+    names = {"event": _quoted(awaited.type), "moment": moment(awaited.until)}
     if awaited.context:
         names["keys"] = get_text_list(sorted(plain(awaited.context)), _("and"))
-        sentence = _("it waits for “%(event)s” with a certain %(keys)s, until %(moment)s at the latest.")
+        sentence = _("it waits for %(event)s with a certain %(keys)s, until %(moment)s at the latest.")
     else:
-        sentence = _("it waits for “%(event)s”, until %(moment)s at the latest.")
+        sentence = _("it waits for %(event)s, until %(moment)s at the latest.")
     after = _("It stops then.") if awaited.on_timeout == "stop" else _("It goes on then in any case.")
     return f"{sentence % names} {after}"
 
@@ -190,6 +190,11 @@ def type_in_words(type_: str) -> str:
         if not type_.rpartition(".")[2][:1].isupper() and any(map(has_names, component_types(Event))):
             return f"“{type_}”"
         return _("“%(type)s”, which is not installed") % {"type": type_}
+
+
+def _quoted(type_: str) -> str:
+    words = type_in_words(type_)
+    return words if words.startswith("“") else f"“{words}”"
 
 
 def type_with_label(type_: str) -> str:

@@ -19,6 +19,7 @@ from triggers.admin.paging import BoundedPaginator
 from triggers.admin.people import called
 from triggers.admin.records import RecordAdmin, WhenFilter, context_in_words, link_to_run, when_in_list
 from triggers.context import decode
+from triggers.durations import in_words
 from triggers.loading import load, rows
 from triggers.models import AudienceChunk, Event, Occurrence, Run, Trigger
 from triggers.recording import MATCHED
@@ -96,7 +97,7 @@ class OccurrenceAdmin(RecordAdmin):
         "scope",
         "occurred",
         "recorded",
-        "delay",
+        "extra_delay",
         "fired_by",
         "source",
         "key",
@@ -109,7 +110,7 @@ class OccurrenceAdmin(RecordAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Without what the occurrence does not have."""
         values = {
-            "delay": obj.delay,
+            "extra_delay": obj.delay,
             "fired_by": obj.fired_by_id,
             "source": obj.source,
             "key": obj.key,
@@ -224,6 +225,10 @@ class OccurrenceAdmin(RecordAdmin):
     @admin.display(description=gettext_lazy("fired for"))
     def scope(self, occurrence: Occurrence) -> str:
         return _("one trigger only") if occurrence.event_id else _("all triggers that use the event")
+
+    @admin.display(description=gettext_lazy("extra delay"))
+    def extra_delay(self, occurrence: Occurrence) -> str:
+        return in_words(occurrence.delay)
 
     @admin.display(description=gettext_lazy("caused by"))
     def caused_by(self, occurrence: Occurrence) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from triggers import clock
+from triggers import clock, durations
 from triggers.enabling import not_installed
 from triggers.loading import load, rows
 from triggers.models import Action, Condition, Event, Trigger
@@ -37,5 +37,5 @@ def in_words(component: Event | Condition | Action) -> str:
     """The component as a line in a list."""
     text = str(component)
     if isinstance(component, Event) and component.delay:
-        text = _("%(event)s, %(delay)s later") % {"event": text, "delay": component.delay}
+        text = _("%(event)s, %(delay)s later") % {"event": text, "delay": durations.in_words(component.delay)}
     return str(capfirst(text))

@@ -10,10 +10,10 @@ from django.db import models
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from triggers.durations import in_words
 from triggers.models.activity import Activity
 from triggers.models.definitions import Condition
 
@@ -83,8 +83,7 @@ class ActionFrequencyCondition(Condition):
 
     @property
     def requirement(self) -> str:
-        now = timezone.now()
-        return _("at least %(period)s between two times") % {"period": timesince(now - self._period, now)}
+        return _("at least %(period)s between two times") % {"period": in_words(self._period)}
 
     def observe(self, user: Any, activity: Activity | None) -> str:
         if activity is None or activity.last_action_datetime is None:

@@ -13,6 +13,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import models, router
+from django.utils.text import Truncator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -45,7 +46,7 @@ class ExpressionCondition(Condition):
 
     def __str__(self) -> str:
         text = " ".join(self.expression.split())
-        return f"{text[:77]}…" if len(text) > 78 else text or super().__str__()
+        return f"{super().__str__()} {Truncator(text).chars(78)}".rstrip()
 
     @property
     def requirement(self) -> str:

@@ -14,13 +14,13 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
-from django.utils.duration import duration_string
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from triggers import current_step, flow
 from triggers.contrib.event_names import EventNameField, title_of
 from triggers.contrib.journeys.clocks import next_time, zone_of
+from triggers.durations import in_words
 from triggers.exceptions import PermanentError
 from triggers.models import Action
 
@@ -59,7 +59,7 @@ class WaitForTime(JourneyAction):
     def __str__(self) -> str:
         if self.duration is None:
             return super().__str__()
-        return gettext("wait for %(duration)s") % {"duration": duration_string(self.duration)}
+        return gettext("wait for %(duration)s") % {"duration": in_words(self.duration)}
 
     def perform(self, user: Any, context: dict[str, Any]) -> flow.Wait:
         return flow.Wait(self.duration)

@@ -109,7 +109,7 @@ class NamedEvent(Event):
         verbose_name_plural = _("named events")
 
     def __str__(self) -> str:
-        return self.event_type_id or super().__str__()
+        return f"“{self.event_type_id}”" if self.event_type_id else super().__str__()
 
     def should_be_fired(self, **context: Any) -> bool:
         if not self.expression:

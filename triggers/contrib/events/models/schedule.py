@@ -17,12 +17,12 @@ from django.db import models, router, transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils import timezone
-from django.utils.duration import duration_string
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from triggers import conf, fire
 from triggers.contrib.events import cron
+from triggers.durations import in_words
 from triggers.exceptions import KeyConflict
 from triggers.models import Event, Trigger
 
@@ -130,7 +130,7 @@ class ScheduleEvent(Event):
         if self.cron:
             return gettext("schedule “%(cron)s”") % {"cron": self.cron}
         if self.interval:
-            return gettext("every %(interval)s") % {"interval": duration_string(self.interval)}
+            return gettext("every %(interval)s") % {"interval": in_words(self.interval)}
         return super().__str__()
 
     @classmethod
