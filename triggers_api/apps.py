@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 class TriggersApiConfig(AppConfig):
     name = "triggers_api"
     label = "triggers_api"
-    verbose_name = _("triggers API")
+    verbose_name = _("Triggers API")
 
     def ready(self) -> None:
         from triggers_api import checks

@@ -34,7 +34,7 @@ def fields_of(admin_form: Any) -> list[str]:
 
 def test_every_installed_component_class_can_be_added(admin_client: Client) -> None:
     forms = empty_forms(admin_client.get(ADD))
-    assert list(forms) == ["actions", "events", "conditions"]
+    assert list(forms) == ["events", "conditions", "actions"]
     assert {SendEmailAction, FlakyAction, RecordEffectAction} <= forms["actions"].keys()
     assert {ClockEvent, ProbeEvent} <= forms["events"].keys()
     assert {HasUncompletedTaskCondition, ActionCountCondition, ActionFrequencyCondition} <= forms["conditions"].keys()

@@ -90,7 +90,7 @@ class ActionTypeFilter(ComponentTypeFilter):
 @admin.register(Trigger)
 class TriggerAdmin(FiringAdmin, PolymorphicInlineSupportMixin, ModelAdmin):
     fields = ("name", "description", "is_enabled", "engine")
-    inlines = (ActionInline, EventInline, ConditionInline)
+    inlines = (EventInline, ConditionInline, ActionInline)
     list_display = ("name", "is_enabled", "when", "conditions", "do", "about")
     list_filter = ("is_enabled", EventTypeFilter, ConditionTypeFilter, ActionTypeFilter)
     search_fields = ("name", "description")

@@ -5,5 +5,5 @@ from django.utils.translation import gettext_lazy as _
 class EventsConfig(AppConfig):
     name = "triggers.contrib.events"
     label = "triggers_events"
-    verbose_name = _("events")
+    verbose_name = _("Events")
     default_auto_field = "django.db.models.BigAutoField"

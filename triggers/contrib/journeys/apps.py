@@ -5,5 +5,5 @@ from django.utils.translation import gettext_lazy as _
 class JourneysConfig(AppConfig):
     name = "triggers.contrib.journeys"
     label = "triggers_journeys"
-    verbose_name = _("journeys")
+    verbose_name = _("Journeys")
     default_auto_field = "django.db.models.BigAutoField"
