@@ -198,8 +198,9 @@ def _quoted(type_: str) -> str:
 
 
 def type_with_label(type_: str) -> str:
-    """What people call the component type, and what developers call it."""
-    return f"{capfirst(type_in_words(type_))} ({type_})"
+    """What people call the component type, and what developers call it, unless that is the same."""
+    words = type_in_words(type_)
+    return words if type_ in words else f"{capfirst(words)} ({type_})"
 
 
 def moment(value: datetime | None) -> str:

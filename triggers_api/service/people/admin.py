@@ -21,7 +21,7 @@ else:
 
 
 class PersonForm(ModelForm):
-    email = forms.EmailField(label=_("e-mail address"), required=False, max_length=254)
+    email = forms.EmailField(label=_("E-mail address"), required=False, max_length=254)
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
