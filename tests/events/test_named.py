@@ -10,6 +10,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from tests.acceptance.scenario import a_trigger, effects, people, wait_for_runs
+from tests.admin.pages import text
 from tests.probe.models import AwaitAction, RecordEffectAction
 from tests.servers.worker import StartWorker
 from triggers import fire
@@ -172,6 +173,24 @@ def test_types_and_events_are_set_up_in_the_admin(admin_client: Client, order_pa
     assert "order.sent" in page
     occurrences = admin_client.get("/admin/triggers/occurrence/")
     assert "order.paid" in occurrences.content.decode()
+
+
+def test_the_admin_shows_names_as_they_are_written(admin_client: Client, ada: User, order_paid: Trigger) -> None:
+    order_paid.actions.update(position=1)
+    AwaitAction.objects.create(trigger=order_paid, event_type="order.sent", position=0)
+    occurrence = fire("order.paid", users=ada, context={"amount": 5})
+    run = occurrence.runs.get()
+    advance([run.pk])
+
+    def page(path: str) -> str:
+        return text(admin_client.get(f"/admin/triggers/{path}"))
+
+    assert " “order.paid” " in page("trigger/")
+    of_run = page(f"run/{run.pk}/change/")
+    assert "it waits for “order.sent”, until " in of_run
+    for shown in (of_run, page(f"occurrence/{occurrence.pk}/change/")):
+        assert " “order.paid” " in shown
+        assert "(order.paid)" not in shown
 
 
 @pytest.mark.django_db(transaction=True)
