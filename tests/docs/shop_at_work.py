@@ -177,7 +177,7 @@ def test_it_ends_where_nothing_is_left_to_pay(anna: User, run_triggers: Any) -> 
 
 def test_the_admin_explains_the_parts_and_leaves_out_what_it_is_told_to(admin_client: Client) -> None:
     page = admin_client.get(reverse("admin:triggers_trigger_add"))
-    (actions, _events, _conditions) = page.context["inline_admin_formsets"]
+    (_events, _conditions, actions) = page.context["inline_admin_formsets"]
     assert "Waits some days; for a person who has nothing left to pay, the run ends here." in page.content.decode()
     forms = {form.form._meta.model.__name__: form for form in actions}
     assert "on_failure" in forms["GivePointsAction"].form.fields
