@@ -15,12 +15,13 @@ pytestmark = [
 ]
 
 
-def other_connections() -> set[int]:
-    """What is connected to the test's database besides the test: a worker's processes."""
+def other_connections(*, after: str = "") -> set[int]:
+    """What is connected to the test's database besides the test; only those whose last statement holds the words."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid != pg_backend_pid()"
-            " AND backend_type = 'client backend' AND query LIKE '%triggers_run%'"
+            " AND backend_type = 'client backend' AND position(%s in query) > 0",
+            [after],
         )
         return {pid for (pid,) in cursor.fetchall()}
 
@@ -32,7 +33,7 @@ def kept(start_worker: StartWorker) -> int:
     start_worker(concurrency=1)
     fire("probe.ProbeEvent", users=people(1, prefix="first"))
     wait_for_runs(1)
-    found = wait_until(lambda: len(pids := other_connections()) == 1 and pids, message=other_connections)
+    found = wait_until(lambda: len(pids := other_connections(after="triggers_run")) == 1 and pids)
     assert found
     return found.pop()
 

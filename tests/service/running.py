@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sysconfig
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -151,7 +152,14 @@ class Triggers:
 
     def kill(self) -> None:
         """Whatever still runs is gone."""
-        for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
-        for process in self._started:
+        for process in self._started:  # by itself: one that becomes another program just now is not found
+            process.kill()
             process.wait()
+        wait_until(lambda: not self._kill_found(), message=lambda: f"{self.processes()} to end")
+
+    def _kill_found(self) -> list[int]:
+        found = self.processes()
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return found
