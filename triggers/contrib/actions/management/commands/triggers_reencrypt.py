@@ -19,7 +19,7 @@ class Command(BaseCommand):
         unopened: list[str] = []
         for model in apps.get_models():
             for field in model._meta.local_concrete_fields:
-                if isinstance(field, SecretField):
+                if isinstance(field, SecretField) and not model._meta.proxy:
                     encrypted, failed = _encrypt_anew(model, field.attname)
                     done += encrypted
                     unopened += [f"{model._meta.label} {key}, {field.attname}" for key in failed]
