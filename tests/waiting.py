@@ -6,6 +6,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+#: By how many seconds a busy machine may be late: what has a time limit has ended by then, what has none has not.
+SLACK = 8.0
+
 
 def wait_until(
     condition: Callable[[], T],

@@ -14,7 +14,9 @@ from tests.acceptance.scenario import (
 from tests.probe.models import RecordEffectAction
 from tests.servers.engines import EngineAtWork
 from tests.servers.worker import StartWorker
+from tests.waiting import SLACK
 from triggers import fire
+from triggers.engines.celery import PUBLISH_SECONDS
 from triggers.models import Run
 
 pytestmark = [
@@ -45,7 +47,7 @@ def test_what_is_fired_while_the_broker_is_down_is_performed_once_when_it_is_bac
 
 
 @pytest.mark.parametrize("silence", ["stop", "pause"], ids=["refuses", "does not answer"])
-def test_firing_takes_two_seconds_at_most_when_the_broker_is_down(
+def test_firing_does_not_wait_for_long_when_the_broker_is_down(
     silence: str, engine: EngineAtWork, transactional_db: None
 ) -> None:
     person, other = people(2)
@@ -55,5 +57,5 @@ def test_firing_takes_two_seconds_at_most_when_the_broker_is_down(
 
     began = time.monotonic()
     fire("probe.ProbeEvent", users=other)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < PUBLISH_SECONDS + SLACK
     assert Run.objects.open().count() == 2

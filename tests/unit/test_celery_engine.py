@@ -3,6 +3,7 @@ import threading
 import time
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from celery import current_app
@@ -18,10 +19,10 @@ from tests.probe.models import (
     WaitAction,
 )
 from tests.servers.brokers import point_this_process_at
-from tests.waiting import wait_until
+from tests.waiting import SLACK, wait_until
 from triggers import fire
 from triggers.engines import celery
-from triggers.engines.celery import CeleryEngine
+from triggers.engines.celery import PUBLISH_SECONDS, CeleryEngine
 from triggers.ids import uuid7
 from triggers.models import ActionCountCondition, AudienceChunk, Occurrence, Run
 from triggers.tasks import handle_event
@@ -41,24 +42,25 @@ def deaf_broker(request):
         point_this_process_at(before)
 
 
-def test_a_broker_that_does_not_answer_is_given_up_within_two_seconds_and_then_left_alone(deaf_broker, caplog):
+def test_a_broker_that_does_not_answer_is_given_up_and_then_left_alone(deaf_broker, caplog, monkeypatch):
+    monkeypatch.setattr(celery, "AWAY_SECONDS", 1000.0)
     engine = CeleryEngine()
     began = time.monotonic()
     engine.start([uuid7()])
-    first = time.monotonic() - began
-    engine.start([uuid7() for _ in range(1000)])
-    engine.expand([uuid7()])
-    assert first < 2.5
-    assert time.monotonic() - began - first < 0.5
+    assert time.monotonic() - began < PUBLISH_SECONDS + SLACK
+    with mock.patch.object(celery, "_in_time") as call:
+        engine.start([uuid7() for _ in range(1000)])
+        engine.expand([uuid7()])
+    assert not call.called
     assert "the sweep will hand the runs over" in caplog.text
 
 
-def test_a_broker_that_does_not_answer_is_an_outage_found_within_two_seconds(deaf_broker, monkeypatch):
+def test_a_broker_that_does_not_answer_is_an_outage_found_in_time(deaf_broker, monkeypatch):
     monkeypatch.setattr(celery, "_callers", [])  # none of the threads that are there will ask
     before = threading.enumerate()
     began = time.monotonic()
     assert CeleryEngine().outage() == "The broker cannot be reached (no answer)."
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < PUBLISH_SECONDS + SLACK
     wait_until(
         lambda: not any(thread.name == "triggers-broker" and thread not in before for thread in threading.enumerate()),
         timeout=10,
@@ -75,9 +77,7 @@ def test_a_broker_that_can_be_reached_is_no_outage(broker):
 def test_a_broker_that_is_down_is_an_outage_until_it_is_back(broker):
     engine = CeleryEngine()
     broker.stop()
-    began = time.monotonic()
     assert engine.outage() == "The broker cannot be reached (ConnectionError)."
-    assert time.monotonic() - began < 1
     broker.start()
     assert engine.outage() is None
     broker.pause()
