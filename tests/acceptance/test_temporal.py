@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -296,7 +297,8 @@ def test_a_run_that_the_database_knows_as_open_again_gets_another_workflow(
 ) -> None:
     a_trigger(RecordEffectAction())
     start_temporal_worker()
-    run = fire(ProbeEvent, users=people(1)).runs.get()
+    with transaction.atomic():
+        run = fire(ProbeEvent, users=people(1)).runs.get()  # as it is before a worker sees it
     wait_for_runs(1)
     wait_until(lambda: status_of(temporal, run) == "COMPLETED")
     # As a backup of the database has it.
