@@ -28,8 +28,8 @@ install: $(DEV)/.installed ## Install everything for development into .venv
 run: $(RUN)/.installed ## Start the service with demo data: web, worker and database in one command
 	@$(RUN)/bin/triggers serve --demo $(ARGS)
 
-# A process for each core, each with servers of its own; a file's tests stay together, with what they share. Files come in
-# their order, by which the quick ones of tests/unit are the last: no process works on a long one while others have ended.
+# A process for each core, each with servers of its own; a file's tests stay together, with what they share. Files are not
+# sorted by their number of tests: the last would be one long test, with which one process is busy when the others have ended.
 TEST := $(DEV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The tests of the service and of its clients have databases of their own, replay needs none: once is enough.
