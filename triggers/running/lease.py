@@ -27,7 +27,8 @@ from triggers.models.records import RunQuerySet
 
 _RECENT: Final = timedelta(minutes=1)
 
-_NOT_BEGUN: Final = Case(When(reserved_at=None, then=Value(Run.Status.PENDING)), default=Value(Run.Status.WAITING))
+#: What a run is that no worker performs: admitted before, or not yet.
+NOT_BEGUN: Final = Case(When(reserved_at=None, then=Value(Run.Status.PENDING)), default=Value(Run.Status.WAITING))
 
 
 class LeaseLost(TriggersError):
@@ -76,7 +77,7 @@ class Lease:
             is_last_chance = len(runs) == 1 and runs[0].losses == conf.max_losses() - 1
             if is_last_chance:
                 # A worker that is lost before this run has begun is not lost over it.
-                self.runs().update(status=_NOT_BEGUN)
+                self.runs().update(status=NOT_BEGUN)
         return runs if not is_last_chance or self._begins_alone(runs[0]) else []
 
     def claim_others(self, like: Run, limit: int) -> list[Run]:
@@ -204,7 +205,7 @@ class Lease:
         if not runs:
             return
         self.runs().filter(pk__in=[run.pk for run in runs]).update(
-            status=_NOT_BEGUN,
+            status=NOT_BEGUN,
             **{
                 "token": None,
                 "lease_until": None,

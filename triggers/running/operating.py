@@ -11,7 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import F
 
 from triggers import clock, engines
 from triggers.handover import next_handover_at
@@ -19,7 +19,7 @@ from triggers.loading import rows
 from triggers.models import Activity, AudienceChunk, Run, Step
 from triggers.running import settling
 from triggers.running.advancing import advance
-from triggers.running.lease import Lease, LeaseLost
+from triggers.running.lease import NOT_BEGUN, Lease, LeaseLost
 
 #: How many runs of an occurrence are cancelled at a time.
 BATCH: Final = 1000
@@ -116,7 +116,7 @@ def reopen(run_ids: Collection[UUID]) -> list[Run]:
         Run.objects.using(using).filter(pk__in=resumed).update(position=F("position") - 1)
         reopened = Run.objects.using(using).filter(pk__in=ids)
         reopened.update(
-            status=Case(When(reserved_at=None, then=Value(Run.Status.PENDING)), default=Value(Run.Status.WAITING)),
+            status=NOT_BEGUN,
             code="",
             detail="",
             decision=None,
