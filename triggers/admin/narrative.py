@@ -73,7 +73,7 @@ def short_reason(run: Run) -> str:
     if run.is_open and run.cancel_requested_at is not None:
         return _("To be cancelled")
     if run.waiting_for and _is_early(run):
-        awaited = {"event": _quoted(run.waiting_for.type), "moment": moment(run.due_at)}
+        awaited = {"event": type_in_quotes(run.waiting_for.type), "moment": moment(run.due_at)}
         return _("for %(event)s, until %(moment)s") % awaited
     if run.is_open:
         return _("until %(moment)s") % {"moment": moment(run.due_at)} if _is_early(run) else ""
@@ -127,7 +127,7 @@ def _what_is_next(run: Run, steps: list[Step]) -> str:
 
 def _what_it_waits_for(awaited: Awaited) -> str:
     """Without what the event must tell, which not everybody may see."""
-    names = {"event": _quoted(awaited.type), "moment": moment(awaited.until)}
+    names = {"event": type_in_quotes(awaited.type), "moment": moment(awaited.until)}
     if awaited.context:
         names["keys"] = get_text_list(sorted(plain(awaited.context)), _("and"))
         sentence = _("it waits for %(event)s with a certain %(keys)s, until %(moment)s at the latest.")
@@ -182,25 +182,35 @@ def why_nothing_started(occurrence: Occurrence) -> str:
 
 
 def type_in_words(type_: str) -> str:
-    """What people call the component type; its label where its class is not installed."""
-    try:
-        return str(apps.get_model(type_)._meta.verbose_name)
-    except (LookupError, ValueError):
-        # Names that people have given have no capital letter after their last dot, as classes have.
-        if not type_.rpartition(".")[2][:1].isupper() and any(map(has_names, component_types(Event))):
-            return f"“{type_}”"
-        return _("“%(type)s”, which is not installed") % {"type": type_}
+    """What people call the component type; its name, in quotes, where it is no class that is installed."""
+    return _class_in_words(type_) or _name_in_words(type_)
 
 
-def _quoted(type_: str) -> str:
-    words = type_in_words(type_)
-    return words if words.startswith("“") else f"“{words}”"
+def type_in_quotes(type_: str) -> str:
+    """What people call the component type, in quotes."""
+    words = _class_in_words(type_)
+    return f"“{words}”" if words else _name_in_words(type_)
 
 
 def type_with_label(type_: str) -> str:
     """What people call the component type, and what developers call it, unless that is the same."""
-    words = type_in_words(type_)
-    return words if type_ in words else f"{capfirst(words)} ({type_})"
+    words = _class_in_words(type_)
+    return f"{capfirst(words)} ({type_})" if words else _name_in_words(type_)
+
+
+def _class_in_words(type_: str) -> str:
+    """What people call the class; blank where the type is no class that is installed."""
+    try:
+        return str(apps.get_model(type_)._meta.verbose_name)
+    except (LookupError, ValueError):
+        return ""
+
+
+def _name_in_words(type_: str) -> str:
+    # Names that people have given have no capital letter after their last dot, as classes have.
+    if not type_.rpartition(".")[2][:1].isupper() and any(map(has_names, component_types(Event))):
+        return f"“{type_}”"
+    return _("“%(type)s”, which is not installed") % {"type": type_}
 
 
 def moment(value: datetime | None) -> str:
