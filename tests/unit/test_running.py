@@ -113,13 +113,19 @@ def test_a_run_whose_worker_was_lost_is_claimed_alone_and_not_for_ever(ada, bob,
     assert counted(trigger) == {bob.pk: 1}
 
 
-def test_two_runs_on_their_last_chance_are_not_performed_at_the_same_time(ada, bob, settings):
+def two_on_their_last_chance(*users):
+    """A run whose last worker was just lost, and one that another worker performs, with the end of that one's lease."""
     a_trigger(probe.RecordEffectAction())
-    suspect, other = fire(probe.ProbeEvent, users=[ada, bob]).runs.order_by("user_id")
-    soon = timezone.now() + timedelta(minutes=1)
-    Run.objects.filter(pk=other.pk).update(status="running", token=other.pk, lease_until=soon, losses=2)
-    past = timezone.now() - timedelta(seconds=1)
-    Run.objects.filter(pk=suspect.pk).update(status="running", token=suspect.pk, lease_until=past, losses=1)
+    lost, held = fire(probe.ProbeEvent, users=users).runs.order_by("user_id")
+    now = timezone.now()
+    soon, past = now + timedelta(minutes=1), now - timedelta(seconds=1)
+    Run.objects.filter(pk=held.pk).update(status="running", token=held.pk, lease_until=soon, losses=2)
+    Run.objects.filter(pk=lost.pk).update(status="running", token=lost.pk, lease_until=past, losses=1)
+    return lost, held, soon
+
+
+def test_two_runs_on_their_last_chance_are_not_performed_at_the_same_time(ada, bob):
+    suspect, other, soon = two_on_their_last_chance(ada, bob)
     ((_, due_at, is_held),) = advance([suspect.pk])
     assert due_at is not None
     assert due_at >= soon
@@ -133,18 +139,13 @@ def test_two_runs_on_their_last_chance_are_not_performed_at_the_same_time(ada, b
 
 
 def test_a_worker_lost_before_a_last_chance_began_is_not_lost_over_it(ada, bob, monkeypatch):
-    a_trigger(probe.RecordEffectAction())
-    innocent, culprit = fire(probe.ProbeEvent, users=[ada, bob]).runs.order_by("user_id")
-    soon = timezone.now() + timedelta(minutes=1)
-    Run.objects.filter(pk=culprit.pk).update(status="running", token=culprit.pk, lease_until=soon, losses=2)
-    past = timezone.now() - timedelta(seconds=1)
-    Run.objects.filter(pk=innocent.pk).update(status="running", token=innocent.pk, lease_until=past, losses=1)
+    innocent, _culprit, _soon = two_on_their_last_chance(ada, bob)
     with monkeypatch.context() as here:
         # The other run ends the process that both are in just when this one has seen that it is not alone.
         here.setattr(Lease, "give_up", Mock(side_effect=SystemExit))
         with pytest.raises(SystemExit):
             advance([innocent.pk])
-    Run.objects.update(lease_until=past)
+    Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     assert advance([innocent.pk]) == []
     innocent.refresh_from_db()
     assert (innocent.status, innocent.losses) == ("succeeded", 2)
